@@ -1,0 +1,47 @@
+# Everything starts from Python 3.11 and pip; `make` alone tells what there is.
+# The first interpreter that runs and is new enough; a name on the PATH may be no more than a shim.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+.PHONY: help demo test quick lint simulate coverage dist clean $(VENV)
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed on the PATH" >&2; exit 2; }
+	@echo "installing into $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(VENV): $(VENV)/installed
+
+demo: $(VENV)/installed ## a real market through the closed circle of the Shanghai Gold Exchange
+	@$(BIN)/ringfence demo
+
+lint: $(VENV)/installed ## style, types, the direction of imports, the SQL
+	$(BIN)/ruff check src tests tools
+	$(BIN)/ruff format --check src tests tools
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar src/ringfence
+
+test: lint ## everything that must hold, on the embedded server and on any installed one
+	$(BIN)/pytest -n 2
+
+quick: $(VENV)/installed ## the tests that need no database
+	$(BIN)/pytest tests/unit tests/tidy
+
+coverage: $(VENV)/installed ## the tests, with what they did not reach
+	$(BIN)/pytest --cov --cov-report=term
+
+simulate: $(VENV)/installed ## the model test for longer, with fresh seeds
+	$(BIN)/pytest tests/property --hypothesis-profile=long
+
+dist: $(VENV)/installed ## a wheel that runs by itself
+	$(BIN)/python -m build --wheel --outdir dist .
+
+clean: ## forget the environment and what was built
+	rm -rf $(VENV) dist build

@@ -1,0 +1,70 @@
+"""The command line: `ringfence COMMAND`.
+
+Exit codes are the same everywhere: 0 it is so, 1 it is not so (a ledger that does not verify), 2 the question could not
+be asked (bad input, no store). An error is one line that names the field, the value and what would be right; a person
+never sees a traceback. Each command lives in the module of its name and imports what it needs when it runs, so that
+help is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+import ringfence
+from ringfence.cli import demo
+from ringfence.errors import RingfenceError
+
+app = typer.Typer(
+    name="ringfence",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(demo.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(ringfence.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Client money that nobody in the middle can touch."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except RingfenceError as error:
+        # What the database's driver says may have several lines.
+        sys.stderr.write(f"ringfence: {' '.join(str(error).split())}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("ringfence: stopped\n")
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("RINGFENCE_TRACEBACK"):
+            raise
+        said = " ".join(str(error).split())
+        sys.stderr.write(f"ringfence: {type(error).__name__}: {said}; RINGFENCE_TRACEBACK=1 tells where\n")
+        sys.exit(2)
+    sys.exit(0)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """Leave through the with-statements, so that an embedded server is let go of."""
+    raise SystemExit(128 + number)

@@ -1,0 +1,1 @@
+"""The ledger room: accounts, and the postings that move money between them."""
