@@ -2,7 +2,7 @@
 
 The server is an embedded one, thrown away at the end, or the one that RINGFENCE_DATABASE_URL names: there the tests make
 and drop databases called `test_...` and leave roles called `ringfence_...` behind. A test asks for `store`; marked with
-`@pytest.mark.ledgers(prepare)`, it gets a copy of a database in which `prepare(store)` was done once.
+`@pytest.mark.ledgers.with_args(prepare)`, it gets a copy of a database in which `prepare(store)` was done once.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import ringfence
-from ringfence.cli import demo
+from ringfence.cli import demo, ring, verify
 from ringfence.errors import RingfenceError
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(demo.demo)
+app.command()(verify.verify)
+app.add_typer(ring.app, name="ring")
 
 
 def _version(wanted: bool) -> None:

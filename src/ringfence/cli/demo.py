@@ -1,23 +1,206 @@
-"""`ringfence demo`: one account paid from another."""
+"""`ringfence demo`: a real market through the closed circle of the Shanghai Gold Exchange."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
-from ringfence.cli.options import StoreOption
+from ringfence.cli.options import LanguageOption, StoreOption, number_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ringfence.custody import CircleVerdict
+    from ringfence.demo.run import DayDone, Result
+    from ringfence.errors import Language
+
+_WORDS: dict[str, dict[str, str]] = {
+    "title": {
+        "en": "Shanghai Gold Exchange, {first} to {last}: {clients} clients of three members at two banks",
+        "zh": "上海黄金交易所 {first} 至 {last}:两家银行、三家会员、{clients} 名客户",
+    },
+    "went_on": {"en": "going on where an interrupted run was", "zh": "接续上次中断的运行"},
+    "living": {"en": "trading days", "zh": "交易日"},
+    "days": {"en": "trading days", "zh": "交易日"},
+    "postings": {"en": "postings", "zh": "记账笔数"},
+    "rate": {"en": "postings per second, equation checks included", "zh": "每秒记账笔数(含恒等式检查)"},
+    "checks": {"en": "money equation: checks at commits", "zh": "资金恒等式:提交时检查次数"},
+    "failures": {"en": "money equation: failures", "zh": "资金恒等式:不成立次数"},
+    "transit": {"en": "member accounts seen not zero at a commit", "zh": "提交时会员账户非零次数"},
+    "refused": {"en": "refused: wrong payees, overdrawn requests", "zh": "拒绝:收款账户不符、超额申请"},
+    "calls": {"en": "clients called for margin", "zh": "追加保证金人次"},
+    "covers": {"en": "losses covered by a guarantee or the reserve", "zh": "由保证基金或准备金代付次数"},
+    "seconds": {"en": "seconds", "zh": "秒"},
+    "book": {"en": "book", "zh": "账簿"},
+    "accounts": {"en": "accounts", "zh": "账户"},
+    "total": {"en": "total, CNY", "zh": "合计(元)"},
+    "verified": {
+        "en": "verified: {postings:,} postings replayed from zero, nothing wrong",
+        "zh": "核验通过:自零重放 {postings:,} 笔,无异常",
+    },
+    "wrong": {"en": "NOT VERIFIED", "zh": "核验未通过"},
+    "refusal": {"en": "refused", "zh": "拒绝"},
+    "covered": {
+        "en": "{client} cannot pay {amount} CNY; its {what} pays first",
+        "zh": "{client} 无力支付 {amount} 元,由{what}先行补入",
+    },
+    "member-guarantee": {"en": "member's guarantee", "zh": "会员保证基金"},
+    "exchange-reserve": {"en": "exchange's reserve", "zh": "交易所风险准备金"},
+    "called": {"en": "{count} clients called for margin", "zh": "{count} 名客户须追加保证金"},
+    "next": {
+        "en": "next: `ringfence verify` checks it again; `ringfence ring show sge` explains the circle",
+        "zh": "接下来:`ringfence verify` 可再次核验;`ringfence ring show sge` 解释封闭圈",
+    },
+}
 
 
-def demo(store: StoreOption = None) -> None:
-    """Pay one account from another in the embedded database and print both."""
-    from ringfence.cli.options import settings
-    from ringfence.database import Store, drop_ledger
-    from ringfence.ledger.ledger import create_ledger, post
-    from ringfence.money import render, unit
+def demo(
+    days: Annotated[int, number_option("Trading days to live through, from 2020-03-06 on.")] = 111,
+    clients: Annotated[int, number_option("Clients, spread over three members and two banks.")] = 300,
+    seed: Annotated[int, number_option("What the clients' wishes follow from.")] = 7,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to a file.")
+    ] = None,
+    store: StoreOption = None,
+    language: LanguageOption = "en",
+) -> None:
+    """Live through the spring and summer of 2020 with real prices: silver's fall in March, gold's in August.
 
-    with Store.open(settings(store)) as opened, opened.connect() as connection:
-        drop_ledger(connection, "demo")
-        create_ledger(opened, "demo")
-        connection.execute("INSERT INTO demo.account (name) VALUES ('clearing'), ('client')")
-        post(connection, "demo", key="1", debit="clearing", credit="client", amount_minor=1_000_00)
-        for name, balance in connection.execute("SELECT name, balance FROM demo.account ORDER BY id"):
-            typer.echo(f"{name:10} {render(balance, unit('CNY')):>12} CNY")
+    Clients pay in through member accounts that are zero at every commit, trade, are marked to market every day at the
+    real settlement price, pay and receive deferred fees, and take money out after the exchange's audit. Some ask for too
+    much or for another's account and are refused; some cannot pay, and the waterfall works. The money equation is read
+    after every commit. Killed or stopped, the same command goes on; run again after its end, it starts afresh.
+    """
+    from rich.console import Console
+
+    from ringfence.cli.options import settings, spoken
+    from ringfence.custody import verify_circle
+    from ringfence.database import Store
+    from ringfence.demo.people import BANKS
+    from ringfence.demo.run import Plan
+
+    said = spoken(language)
+    plan = Plan(days, clients, seed)
+    if json_file is not None:
+        _require_writable(json_file)
+    console = Console(highlight=False)
+    trading_days = plan.trading_days()
+    console.print(_WORDS["title"][said].format(first=trading_days[0], last=trading_days[-1], clients=clients))
+    with Store.open(settings(store)) as opened:
+        result = _live(opened, plan, console, said)
+        verdict = verify_circle(opened, BANKS)
+        figures = _figures(opened, result, verdict)
+    _report(console, figures, result, verdict, said)
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    if not verdict.ok or result.failures:
+        raise typer.Exit(1)
+
+
+def _require_writable(file: Path) -> None:
+    from ringfence.errors import BadInput
+
+    if file.is_dir() or not file.parent.is_dir():
+        raise BadInput("--json", str(file), "a file in a folder that exists")
+
+
+def _live(store: Any, plan: Any, console: Console, language: Language) -> Result:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from ringfence.demo.run import run
+
+    columns = (
+        TextColumn(_WORDS["living"][language]), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=plan.days)
+
+        def show(done: DayDone) -> None:
+            progress.update(task, completed=done.number, description=str(done.day))
+            for line in _noteworthy(done, language):
+                progress.console.print(f"[dim]{done.day}[/dim]  {line}", soft_wrap=True)
+
+        return run(store, plan, show)
+
+
+def _noteworthy(done: DayDone, language: Language) -> list[str]:
+    """What of a day would interest a person: whoever cannot pay, many calls, and the first refusals of each kind."""
+    from ringfence.money import grouped, unit
+
+    lines = [
+        _WORDS["covered"][language].format(
+            client=piece.client, amount=grouped(piece.amount_minor, unit("CNY")), what=_WORDS[piece.what][language]
+        )
+        for piece in done.settled.covers
+    ]
+    if len(done.settled.calls) >= max(5, done.clients // 10):
+        lines.append(_WORDS["called"][language].format(count=len(done.settled.calls)))
+    if done.number <= 6:
+        lines += [f"{_WORDS['refusal'][language]}: {refusal.text(language)}" for refusal in done.refused]
+    return lines
+
+
+def _figures(store: Any, result: Result, verdict: CircleVerdict) -> dict[str, Any]:
+    from ringfence.cli.verify import as_figures
+    from ringfence.custody import book_figures
+
+    return {
+        "days": result.plan.days,
+        "clients": result.plan.clients,
+        "seed": result.plan.seed,
+        "went_on": result.went_on,
+        "postings": result.postings,
+        "postings_per_s": result.postings_per_s,
+        "equation_checks": result.checks,
+        "equation_failures": result.failures,
+        "transit_nonzero": result.transit_nonzero,
+        "refused": result.refused,
+        "margin_calls": result.margin_calls,
+        "covers": result.covers,
+        "books": book_figures(store, [book.ledger for book in verdict.books]),
+        "verify": as_figures(verdict),
+        "seconds": result.microseconds / 1_000_000,
+    }
+
+
+def _report(
+    console: Console, figures: dict[str, Any], result: Result, verdict: CircleVerdict, language: Language
+) -> None:
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    if result.went_on:
+        console.print(_WORDS["went_on"][language])
+    for word, figure in (
+        ("days", figures["days"]),
+        ("postings", figures["postings"]),
+        ("rate", figures["postings_per_s"]),
+        ("checks", figures["equation_checks"]),
+        ("failures", figures["equation_failures"]),
+        ("transit", figures["transit_nonzero"]),
+        ("refused", figures["refused"]),
+        ("calls", figures["margin_calls"]),
+        ("covers", figures["covers"]),
+    ):
+        table.add_row(_WORDS[word][language], f"{figure:,}")
+    table.add_row(_WORDS["seconds"][language], f"{result.microseconds / 1_000_000:.1f}")
+    console.print(table)
+    books = Table(box=None, pad_edge=False, header_style="bold")
+    books.add_column(_WORDS["book"][language])
+    for word in ("accounts", "postings", "total"):
+        books.add_column(_WORDS[word][language], justify="right")
+    for name, book in figures["books"].items():
+        books.add_row(name, f"{book['accounts']:,}", f"{book['postings']:,}", f"{book['totals']['CNY']}")
+    console.print()
+    console.print(books)
+    console.print()
+    for finding in verdict.findings:
+        console.print(f"✗ {finding}", markup=False)
+    verified = _WORDS["verified"][language].format(postings=verdict.postings)
+    console.print(verified if verdict.ok else _WORDS["wrong"][language])
+    console.print(_WORDS["next"][language], style="dim")

@@ -1,20 +1,46 @@
-"""What several commands share."""
+"""What several commands share: options, and opening a store that must be there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 if TYPE_CHECKING:
-    from ringfence.database import Settings
+    from ringfence.database import Settings, Store
+    from ringfence.errors import Language
 
 StoreOption = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", help="Folder of the embedded database [default: your data folder]."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
+LanguageOption = Annotated[str, typer.Option("--language", metavar="LANG", help="en or zh.")]
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number, or say what is wrong with it; the general message would not name the value."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not usable; expected a whole number") from None
+
+
+def number_option(text: str) -> Any:
+    """An option that is a whole number."""
+    return typer.Option(parser=whole_number, metavar="N", help=text)
+
+
+def spoken(language: str) -> Language:
+    """The language that was asked for. Errors: BadInput."""
+    from ringfence.errors import BadInput
+
+    if language not in ("en", "zh"):
+        raise BadInput("--language", language, "en or zh")
+    return cast("Language", language)
 
 
 def settings(store: Path | None) -> Settings:
@@ -22,3 +48,15 @@ def settings(store: Path | None) -> Settings:
     from ringfence.database import Settings
 
     return Settings() if store is None else Settings(store=store.absolute())
+
+
+@contextmanager
+def existing_store(folder: Path | None) -> Iterator[Store]:
+    """Open the store that is named. Errors: StoreMissing where an embedded one has never been made."""
+    from ringfence.database import Store, StoreMissing, embedded_cluster
+
+    named = settings(folder)
+    if named.database_url is None and not embedded_cluster(named.store).exists:
+        raise StoreMissing(where=str(named.store))
+    with Store.open(named) as store:
+        yield store

@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,16 +114,14 @@ class Store:
 
     def ensure_role(self, connection: psycopg.Connection[Any], role: str, *, login: bool) -> None:
         """Make sure that `role` exists, may log in or not, and has its password. Safe beside others who do the same."""
-        for tried in range(ROLE_TRIES):
-            try:
-                with connection.transaction():
-                    self._make_role(connection, role, login=login)
-                return
-            except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject, psycopg.errors.InternalError_):
-                # Roles belong to the whole server: somebody at work in another database was quicker.
-                if tried == ROLE_TRIES - 1:
-                    raise
-                time.sleep(0.02 * (tried + 1))
+        _insist(connection, lambda: self._make_role(connection, role, login=login))
+
+    def give_group(self, connection: psycopg.Connection[Any], group: str, role: str) -> None:
+        """Make sure that `role` has what `group` has. Safe beside others who do the same."""
+        give = sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(role))
+        row = connection.execute("SELECT pg_has_role(%s, %s, 'MEMBER')", (role, group)).fetchone()
+        if row is None or not row[0]:
+            _insist(connection, lambda: connection.execute(give))
 
     def _make_role(self, connection: psycopg.Connection[Any], role: str, *, login: bool) -> None:
         name, kind = sql.Identifier(role), sql.SQL("LOGIN" if login else "NOLOGIN")
@@ -155,6 +154,19 @@ def check_server_version(found: int) -> None:
     """Raise ServerTooOld unless `found`, as the server tells it (150004 is 15.4), is new enough."""
     if found < OLDEST_SERVER * 10_000:
         raise ServerTooOld(found=f"{found // 10_000}.{found % 10_000}", needed=OLDEST_SERVER)
+
+
+def _insist(connection: psycopg.Connection[Any], change: Callable[[], object]) -> None:
+    """Make a change to the roles, which belong to the whole server: somebody in another database may be quicker."""
+    for tried in range(ROLE_TRIES):
+        try:
+            with connection.transaction():
+                change()
+            return
+        except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject, psycopg.errors.InternalError_):
+            if tried == ROLE_TRIES - 1:
+                raise
+            time.sleep(0.02 * (tried + 1))
 
 
 def _keep_new_secret(kept: Path) -> None:

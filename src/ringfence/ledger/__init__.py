@@ -1,1 +1,36 @@
-"""The ledger room: accounts, and the postings that move money between them."""
+"""The ledger room: accounts, routes, postings and holds, in one schema that only its own functions write.
+
+declaration   what a ledger is declared with
+create        making it, its roles and its logins
+instruction   instructions, outcomes, refusals
+ledger        a ledger as one login sees it
+arrays        how batches travel, and what the chain hashes
+sql/          the functions that write, and who may call them
+"""
+
+from ringfence.ledger.create import DeclaredOtherwise, create_ledger, create_member_login
+from ringfence.ledger.declaration import Declaration, Group, Invariant, Kind, Route, role
+from ringfence.ledger.instruction import Action, Control, Instruction, Outcome, Refusal
+from ringfence.ledger.ledger import AccountName, Ledger, Party, Posted, UnknownAccount
+
+__all__ = [
+    "AccountName",
+    "Action",
+    "Control",
+    "Declaration",
+    "DeclaredOtherwise",
+    "Group",
+    "Instruction",
+    "Invariant",
+    "Kind",
+    "Ledger",
+    "Outcome",
+    "Party",
+    "Posted",
+    "Refusal",
+    "Route",
+    "UnknownAccount",
+    "create_ledger",
+    "create_member_login",
+    "role",
+]

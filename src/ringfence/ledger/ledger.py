@@ -1,34 +1,253 @@
-"""A ledger: one schema, one owner, one function that writes."""
+"""A ledger as one login sees it: instructions in, outcomes out, and the readings that everything else is made of.
+
+A connection stays in autocommit, so that a batch is one commit. `committed` is called after each one: whoever watches
+over an equation looks there, and nothing escapes it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import datetime
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import psycopg
 from psycopg import sql
 
-from ringfence.database import Store, migrate_ledger, sql_files
+from ringfence.database import Store
+from ringfence.errors import BadInput, Language, RingfenceError
+from ringfence.ledger.arrays import ByteaArray, DateArray, Int2Array, Int4Array, Int8Array, TextArray, register_arrays
+from ringfence.ledger.declaration import role
+from ringfence.ledger.instruction import Control, Instruction, Outcome, Refusal
+
+LARGEST_BATCH = 8192
 
 
-def create_ledger(store: Store, ledger: str) -> None:
-    """Make the schema `ledger` and its owner, or bring them up to this code. Errors: as migrate_ledger."""
-    owner = f"ringfence_{ledger}_owner"
-    with store.connect() as connection:
-        store.ensure_role(connection, owner, login=False)
-    migrate_ledger(
-        store,
-        ledger,
-        owner,
-        functions=sql_files("ringfence.ledger", "sql"),
-        steps=sql_files("ringfence.ledger", "migrations"),
-    )
+class UnknownAccount(RingfenceError):
+    """The ledger has no such account: `ledger`, `kind`, `owner`, `unit`."""
+
+    code = "unknown-account"
+    template: ClassVar[dict[Language, str]] = {
+        "en": "ledger {ledger} has no account of kind {kind} for {owner} in {unit}",
+        "zh": "账本 {ledger} 中没有 {owner} 的 {kind} 账户({unit})",
+    }
 
 
-def post(
-    connection: psycopg.Connection[Any], ledger: str, *, key: str, debit: str, credit: str, amount_minor: int
-) -> int:
-    """Post `amount_minor` from the account named `debit` to the one named `credit`; return the posting's number."""
-    call = sql.SQL("SELECT {}.post(%s, %s, %s, %s)").format(sql.Identifier(ledger))
-    row = connection.execute(call, (key, debit, credit, amount_minor)).fetchone()
-    assert row is not None
-    return int(row[0])
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One batch: its number, None if nothing was written, and an outcome per instruction in their order."""
+
+    batch: int | None
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """The refusals among the outcomes."""
+        return [outcome.refusal for outcome in self.outcomes if outcome.refusal]
+
+
+class Party(NamedTuple):
+    """A registered party; `member` is a client's."""
+
+    name: str
+    role: str
+    member: str | None
+
+
+class AccountName(NamedTuple):
+    """What makes an account that account."""
+
+    kind: str
+    owner: str
+    unit: str = "CNY"
+
+
+class Ledger:
+    """The ledger `name`, entered through the login of `person`. Errors on opening: as Store.connect."""
+
+    def __init__(self, store: Store, name: str, person: str, committed: Callable[[], None] | None = None) -> None:
+        self.name = name
+        self.login = role(name, person)
+        self.connection = store.connect(self.login)
+        self._committed = committed or (lambda: None)
+        register_arrays(self.connection)
+        self._schema = sql.Identifier(name)
+        self._routes: dict[str, tuple[int, str, str | None]] = {
+            row[1]: (row[0], row[2], row[3]) for row in self.rows("SELECT id, name, asks, finishes FROM {}.route")
+        }
+        self._post = sql.SQL("SELECT * FROM {}.post({})").format(
+            self._schema, sql.SQL(", ").join([sql.Placeholder()] * 17)
+        )
+        self.refresh()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave."""
+        self.connection.close()
+
+    def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """Read; `{}` in `query` is this ledger's schema."""
+        statement = sql.SQL(query).format(self._schema)
+        return self.connection.execute(statement, parameters).fetchall()
+
+    # -- who and what there is ------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Read again which parties and accounts are registered."""
+        parties = self.rows(
+            "SELECT p.id, p.name, p.role, m.name FROM {0}.party AS p LEFT JOIN {0}.party AS m ON m.id = p.member"
+        )
+        self._party_ids: dict[str, int] = {name: number for number, name, _, _ in parties}
+        self.parties = {name: Party(name, kind, member) for _, name, kind, member in parties}
+        accounts = self.rows("SELECT kind, owner, unit, account FROM {}.balances")
+        self.accounts: dict[AccountName, int] = {
+            AccountName(kind, owner, unit): number for kind, owner, unit, number in accounts
+        }
+
+    def account(self, kind: str, owner: str, unit: str = "CNY") -> int:
+        """The number of an account. Errors: UnknownAccount."""
+        try:
+            return self.accounts[AccountName(kind, owner, unit)]
+        except KeyError:
+            raise UnknownAccount(ledger=self.name, kind=kind, owner=owner, unit=unit) from None
+
+    def party(self, name: str) -> Party:
+        """A registered party. Errors: BadInput."""
+        try:
+            return self.parties[name]
+        except KeyError:
+            raise BadInput("party", name, f"a party that is registered in ledger {self.name}") from None
+
+    def register(
+        self,
+        *,
+        parties: Iterable[Party] = (),
+        accounts: Iterable[tuple[AccountName, str | None]] = (),
+        bindings: Iterable[tuple[str, str, str]] = (),
+    ) -> None:
+        """Register what is not registered yet: parties, accounts with their numbers, and (client, bank, account number).
+
+        Parties come before whoever names them. Only a login that registers may; errors are the database's.
+        """
+        bound = {
+            client
+            for (client,) in self.rows("SELECT p.name FROM {0}.binding AS b JOIN {0}.party AS p ON p.id = b.client")
+        }
+        document = {
+            "parties": [
+                {"name": p.name, "role": p.role} | ({"member": p.member} if p.member else {})
+                for p in parties
+                if p.name not in self.parties
+            ],
+            "accounts": [
+                name._asdict() | ({"number": number} if number else {})
+                for name, number in accounts
+                if name not in self.accounts
+            ],
+            "bindings": [
+                {"client": client, "bank": bank, "account_number": number}
+                for client, bank, number in bindings
+                if client not in bound
+            ],
+        }
+        if any(document.values()):
+            self.rows("SELECT {}.register(%s)", (json.dumps(document, ensure_ascii=False),))
+            self._committed()
+            self.refresh()
+
+    # -- what happens ---------------------------------------------------------------------------------------------
+
+    def post(
+        self, instructions: Sequence[Instruction], taking_over: tuple[str, int] | None = None, *, whole: bool = False
+    ) -> Posted:
+        """Post a batch in one commit, as if its instructions were posted one after another.
+
+        `taking_over` names a bank and the batch of its book that this one books. A `whole` batch is written only if
+        nothing in it is refused. Nothing is raised for an instruction that is refused. Errors: BadInput for a batch of
+        more than 8,192 instructions or a bank that is not registered.
+        """
+        if len(instructions) > LARGEST_BATCH:
+            raise BadInput("instructions", len(instructions), f"at most {LARGEST_BATCH} in a batch")
+        source = (None, None) if taking_over is None else (self._source(taking_over[0]), taking_over[1])
+        if not instructions:
+            return Posted(None, ())
+        accounts = sorted({account for asked in instructions for account in asked.path})
+        place = {account: number for number, account in enumerate(accounts, 1)}
+        sides = [[0] * len(instructions) for _ in range(4)]
+        for number, asked in enumerate(instructions):
+            for side, account in enumerate(asked.path[:4]):
+                sides[side][number] = place[account]
+        parameters = (
+            Int8Array.pack(accounts or [0]),
+            *(Int4Array.pack(side) for side in sides),
+            Int2Array.pack([asked.action for asked in instructions]),
+            Int2Array.pack([self._routes.get(asked.route, (0,))[0] for asked in instructions]),
+            Int4Array.pack([self._party_ids.get(asked.subject, 0) for asked in instructions]),
+            Int8Array.pack([_whole(asked.amount_minor) for asked in instructions]),
+            Int8Array.pack([asked.hold for asked in instructions]),
+            TextArray.pack_text(asked.key for asked in instructions),
+            ByteaArray.pack([asked.hash() for asked in instructions]),
+            DateArray.pack_dates(asked.value_date for asked in instructions),
+            TextArray.pack_text(asked.payee for asked in instructions),
+            TextArray.pack_text(asked.ref for asked in instructions),
+            *source,
+        )
+        with self.connection.transaction() as transaction, self.connection.cursor(binary=True) as cursor:
+            row = cursor.execute(self._post, parameters).fetchone()
+            assert row is not None
+            batch, *columns = row
+            posted = Posted(batch, tuple(map(self._outcome, instructions, *columns)))
+            if whole and posted.refusals:
+                posted = Posted(None, posted.outcomes)
+                raise psycopg.Rollback(transaction)
+        if posted.batch is not None:
+            self._committed()
+        return posted
+
+    def close_day(self, day: datetime.date) -> None:
+        """Close every day up to `day`. Only a login that closes may; closing a closed day changes nothing."""
+        ((batch,),) = self.rows("SELECT {}.close_day(%s)", (day,))
+        if batch is not None:
+            self._committed()
+
+    def _source(self, bank: str) -> int:
+        self.party(bank)
+        return self._party_ids[bank]
+
+    def _outcome(
+        self, asked: Instruction, status: int, posting: int, figure: int, debit: int | None, credit: int | None
+    ) -> Outcome:
+        if status <= 1:
+            return Outcome(asked, posting, status == 1, None, debit, credit)
+        _, asks, finishes = self._routes.get(asked.route, (0, "", None))
+        asker = finishes if asked.action >= 2 else asks
+        refusal = Refusal(Control(status), figure, asked, self.login, asker or "nobody")
+        return Outcome(asked, None, False, refusal, None, None)
+
+    # -- readings -------------------------------------------------------------------------------------------------
+
+    @property
+    def closed_through(self) -> datetime.date:
+        """The last closed day; the first of January of year 1 where none is."""
+        ((day,),) = self.rows("SELECT closed_through FROM {}.head")
+        return day  # type: ignore[no-any-return]
+
+    def balances(self, kind: str, unit: str = "CNY") -> dict[str, int]:
+        """The balance of every account of a kind, by owner, in the unit's minor part."""
+        return dict(self.rows("SELECT owner, balance FROM {}.balances WHERE kind = %s AND unit = %s", (kind, unit)))
+
+    def known(self, keys: Sequence[str]) -> dict[str, int]:
+        """Which of these keys were carried out, and by which posting."""
+        found = self.rows("SELECT key, id FROM {}.posting WHERE key = ANY (%s)", (list(keys),))
+        return dict(found)
+
+
+def _whole(amount_minor: int) -> int:
+    # What does not fit the wire is refused by the kernel like any other amount that is none.
+    return amount_minor if abs(amount_minor) < 2**63 else -1

@@ -1,20 +1,282 @@
-"""One account paid from another, in a real database."""
+"""The posting function, one control after another: what passes, what is refused, with which figure, and what is left."""
 
 from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from ringfence.database import Store
-from ringfence.ledger.ledger import create_ledger, post
+from ringfence.ledger import Action, Control, Instruction, Ledger, Outcome, UnknownAccount
+from trial_ledger import DAY, LEDGER, account_number, make_trial_ledger
+
+pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
 
 
-def test_one_account_is_paid_from_another_and_never_overdrawn(store: Store) -> None:
-    create_ledger(store, "harbour")
-    with store.connect() as connection:
-        connection.execute("INSERT INTO harbour.account (name) VALUES ('clearing'), ('client')")
-        post(connection, "harbour", key="1", debit="clearing", credit="client", amount_minor=700)
-        with pytest.raises(psycopg.errors.CheckViolation):
-            post(connection, "harbour", key="2", debit="client", credit="clearing", amount_minor=701)
-        balances = connection.execute("SELECT name, balance FROM harbour.account ORDER BY name").fetchall()
-    assert balances == [("clearing", -700), ("client", 700)]
+@pytest.fixture
+def teller(store: Store) -> Iterator[Ledger]:
+    with Ledger(store, LEDGER, "teller") as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def clerk(store: Store) -> Iterator[Ledger]:
+    with Ledger(store, LEDGER, "clerk") as ledger:
+        yield ledger
+
+
+def arrival(ledger: Ledger, key: str, client: str, amount_minor: int, unit: str = "CNY") -> Instruction:
+    path = (ledger.account("outside", "world", unit), ledger.account("wallet", client, unit))
+    return Instruction(key, "arrival", client, path, amount_minor, DAY)
+
+
+def deposit(ledger: Ledger, key: str, client: str, member: str, amount_minor: int) -> Instruction:
+    path = (ledger.account("wallet", client), ledger.account("transit", member), ledger.account("pool", "house"))
+    return Instruction(key, "deposit", client, path, amount_minor, DAY, payee=account_number(client))
+
+
+def withdrawal(ledger: Ledger, key: str, amount_minor: int, bank: str = "bank") -> Instruction:
+    path = (ledger.account("wallet", "ann"), ledger.account("mirror", bank))
+    return Instruction(
+        key, "withdrawal", "ann", path, amount_minor, DAY, action=Action.HOLD, payee=account_number("ann")
+    )
+
+
+def one(ledger: Ledger, instruction: Instruction) -> Outcome:
+    return ledger.post([instruction]).outcomes[0]
+
+
+def refused(outcome: Outcome, control: Control, figure: int) -> None:
+    assert outcome.refusal is not None
+    assert (outcome.refusal.control, outcome.refusal.figure) == (control, figure)
+    assert outcome.posting is None
+
+
+def balances(ledger: Ledger) -> list[tuple[object, ...]]:
+    return ledger.rows("SELECT kind, owner, unit, balance, held_out, held_in FROM {}.balances ORDER BY 1, 2, 3")
+
+
+def test_a_path_is_walked_in_one_posting_and_its_transit_account_is_zero(teller: Ledger) -> None:
+    teller.post([arrival(teller, "a", "ann", 1000)])
+    outcome = one(teller, deposit(teller, "d", "ann", "m1", 400))
+    assert (outcome.debit_balance_minor, outcome.credit_balance_minor) == (600, 400)
+    walked = teller.rows(
+        "SELECT kind, amount, balance FROM {}.journal WHERE posting = %s ORDER BY entry", (outcome.posting,)
+    )
+    assert walked == [("wallet", -400, 600), ("transit", 400, 400), ("transit", -400, 0), ("pool", 400, 400)]
+    assert teller.balances("transit") == {"m1": 0, "m2": 0}
+
+
+def test_a_path_of_four_is_walked_too(teller: Ledger) -> None:
+    teller.post([arrival(teller, "a", "ann", 1000), deposit(teller, "d", "ann", "m1", 400)])
+    names = (("pool", "house"), ("gate", "house"), ("transit", "m1"), ("wallet", "ann"))
+    path = tuple(teller.account(*name) for name in names)
+    outcome = one(teller, Instruction("g", "gated", "ann", path, 150, DAY))
+    assert (outcome.debit_balance_minor, outcome.credit_balance_minor) == (250, 750)
+    assert teller.balances("gate") == {"house": 0}
+
+
+def test_a_refused_posting_never_fails_its_neighbours(teller: Ledger) -> None:
+    posted = teller.post(
+        [
+            arrival(teller, "1", "ann", 500),
+            deposit(teller, "2", "ann", "m1", 501),
+            deposit(teller, "3", "ann", "m1", 500),
+            deposit(teller, "4", "ann", "m1", 1),
+        ]
+    )
+    assert [outcome.posting for outcome in posted.outcomes] == [1, None, 2, None]
+    refused(posted.outcomes[1], Control.FUNDS, 500)
+    refused(posted.outcomes[3], Control.FUNDS, 0)
+    assert teller.balances("pool") == {"house": 500}
+
+
+def test_a_refusal_explains_itself_in_two_languages(teller: Ledger) -> None:
+    refusal = one(teller, deposit(teller, "1", "ann", "m1", 7)).refusal
+    assert refusal is not None
+    assert str(refusal) == "deposit (funds): 7 asked, 0 available; whoever pays in can raise it"
+    assert "申请 7,可用 0" in refusal.text("zh")
+
+
+@pytest.mark.parametrize("amount_minor", [0, -1, 10**15 + 1, 2**63, -(2**70)])
+def test_what_is_no_amount_is_refused(teller: Ledger, amount_minor: int) -> None:
+    refusal = one(teller, arrival(teller, "1", "ann", amount_minor)).refusal
+    assert refusal is not None
+    assert refusal.control is Control.AMOUNT
+
+
+def test_every_control_of_a_route_refuses(teller: Ledger, clerk: Ledger) -> None:
+    teller.post([arrival(teller, "a", "ann", 1000), arrival(teller, "b", "cy", 1000)])
+    good = deposit(teller, "1", "ann", "m1", 10)
+    wallet, transit, pool = good.path
+    cases: list[tuple[Ledger, Instruction, Control, int]] = [
+        (teller, replace(good, route="elsewhere"), Control.ROUTE, 0),
+        (clerk, good, Control.ASKER, 0),
+        (teller, replace(good, action=Action.HOLD), Control.ACTION, 1),
+        (teller, replace(good, path=(999, transit, pool)), Control.ACCOUNT, 1),
+        (teller, replace(good, path=(wallet, transit)), Control.ACCOUNT, 3),
+        (teller, replace(good, path=(wallet, transit, pool, pool)), Control.PATH, 4),
+        (teller, replace(good, path=(pool, transit, wallet)), Control.PATH, 1),
+        (teller, replace(good, path=(wallet, teller.account("gate", "house"), pool)), Control.PATH, 2),
+        (teller, replace(good, subject="nobody"), Control.PARTY, 0),
+        (teller, replace(good, subject="bo", payee=account_number("bo")), Control.CLIENT, 1),
+        (teller, replace(good, path=(wallet, teller.account("transit", "m2"), pool)), Control.MEMBER, 2),
+        (teller, replace(good, payee=account_number("bo")), Control.PAYEE, 1),
+        (teller, replace(good, payee=""), Control.PAYEE, 1),
+        (teller, deposit(teller, "1", "cy", "m2", 10), Control.PAYEE, 0),
+        (teller, replace(good, value_date=datetime.date(1, 1, 1)), Control.DAY, -730119),
+        (teller, replace(good, hold=1), Control.HOLD, 1),
+        (teller, replace(good, amount_minor=1001), Control.FUNDS, 1000),
+    ]
+    before = balances(teller)
+    for ledger, instruction, control, figure in cases:
+        outcome = one(ledger, instruction)
+        assert outcome.refusal is not None, (instruction, control)
+        assert (outcome.refusal.control, outcome.refusal.figure) == (control, figure), instruction
+    assert balances(teller) == before
+    assert one(teller, good).posting == 3
+
+
+def test_units_never_mix(teller: Ledger) -> None:
+    path = (teller.account("outside", "world", "AU9999"), teller.account("wallet", "ann", "CNY"))
+    refused(one(teller, Instruction("1", "arrival", "ann", path, 5, DAY)), Control.UNIT, 2)
+
+
+def test_a_non_positive_account_has_a_ceiling(teller: Ledger) -> None:
+    mirror = teller.account("mirror", "bank")
+    confirmed = Instruction("1", "confirmed", "ann", (mirror, teller.account("wallet", "ann")), 70, DAY)
+    refused(one(teller, confirmed), Control.SOURCE, 1)
+    refused(teller.post([confirmed], ("strange-bank", 1)).outcomes[0], Control.SOURCE, 1)
+    assert teller.post([confirmed], ("bank", 1)).outcomes[0].debit_balance_minor == -70
+    filled = Instruction("2", "filled", "house", (teller.account("outside", "world"), mirror), 71, DAY)
+    refused(one(teller, filled), Control.CEILING, 70)
+    assert one(teller, replace(filled, amount_minor=70)).credit_balance_minor == 0
+
+
+def test_a_balance_never_overflows(teller: Ledger) -> None:
+    most = 10**15
+    outcomes = [
+        outcome
+        for batch in range(2)
+        for outcome in teller.post([arrival(teller, f"{batch}-{i}", "ann", most) for i in range(2001)]).outcomes
+    ]
+    assert [outcome.refusal.control for outcome in outcomes if outcome.refusal] == [Control.OVERFLOW] * 2
+    assert teller.balances("wallet")["ann"] == 4000 * most
+
+
+def test_the_same_request_again_is_the_same_posting(teller: Ledger) -> None:
+    first = teller.post([arrival(teller, "a", "ann", 5), deposit(teller, "d", "ann", "m1", 2)])
+    teller.post([arrival(teller, "later", "ann", 100)])
+    again = teller.post([deposit(teller, "d", "ann", "m1", 2), arrival(teller, "a", "ann", 5)])
+    assert again.batch is None
+    for then, now in zip(first.outcomes, reversed(again.outcomes), strict=True):
+        assert now == replace(then, replayed=True)
+
+
+def test_the_same_request_twice_in_a_batch_is_one_posting(teller: Ledger) -> None:
+    wish = arrival(teller, "a", "ann", 5)
+    posted = teller.post([wish, wish, replace(wish, amount_minor=6), wish])
+    assert [outcome.posting for outcome in posted.outcomes] == [1, 1, None, 1]
+    assert [outcome.replayed for outcome in posted.outcomes] == [False, True, False, True]
+    assert [outcome.credit_balance_minor for outcome in posted.outcomes] == [5, 5, None, 5]
+    refused(posted.outcomes[2], Control.KEY, 1)
+
+
+def test_a_replay_is_told_from_lack_of_funds(teller: Ledger) -> None:
+    teller.post([arrival(teller, "a", "ann", 5)])
+    wish = deposit(teller, "d", "ann", "m1", 5)
+    assert one(teller, wish).posting == 2
+    assert one(teller, wish).posting == 2
+    refused(one(teller, replace(wish, amount_minor=4)), Control.KEY, 2)
+
+
+def test_a_refused_key_is_free_again(teller: Ledger) -> None:
+    wish = deposit(teller, "d", "ann", "m1", 5)
+    refused(one(teller, wish), Control.FUNDS, 0)
+    posted = teller.post([wish, arrival(teller, "a", "ann", 5), wish, wish])
+    assert [outcome.posting for outcome in posted.outcomes] == [None, 1, 2, 2]
+
+
+def test_what_is_held_is_not_available_until_it_is_released(teller: Ledger, clerk: Ledger) -> None:
+    mirror = teller.account("mirror", "bank")
+    fill = Instruction("f", "confirmed", "ann", (mirror, teller.account("wallet", "ann")), 100, DAY)
+    teller.post([fill], ("bank", 1))
+    hold = one(clerk, withdrawal(clerk, "w", 60)).posting
+    assert hold == 2
+    refused(one(teller, deposit(teller, "d", "ann", "m1", 41)), Control.FUNDS, 40)
+    refused(one(clerk, withdrawal(clerk, "w2", 41)), Control.FUNDS, 40)
+    # What will come into the mirror counts against its ceiling.
+    filled = Instruction("g", "filled", "house", (teller.account("outside", "world"), mirror), 41, DAY)
+    refused(one(teller, filled), Control.CEILING, 40)
+    release = replace(withdrawal(teller, "r", 60), action=Action.RELEASE, hold=hold)
+    assert one(teller, release).posting == 3
+    assert one(teller, deposit(teller, "d", "ann", "m1", 100)).posting == 4
+    refused(one(teller, replace(release, key="r2")), Control.HOLD, hold)
+
+
+def test_a_hold_is_posted_in_full_by_whoever_finishes_it_with_the_banks_confirmation(
+    teller: Ledger, clerk: Ledger
+) -> None:
+    mirror = teller.account("mirror", "bank")
+    fill = Instruction("f", "confirmed", "ann", (mirror, teller.account("wallet", "ann")), 100, DAY)
+    teller.post([fill], ("bank", 1))
+    hold = one(clerk, withdrawal(clerk, "w", 60)).posting
+    assert hold is not None
+    finish = replace(withdrawal(clerk, "p", 60), action=Action.POST_HELD, hold=hold)
+    refused(one(clerk, finish), Control.ASKER, 0)
+    refused(one(teller, finish), Control.SOURCE, 2)
+    for other in (replace(finish, amount_minor=59), replace(finish, path=finish.path[::-1])):
+        assert teller.post([other], ("bank", 2)).outcomes[0].refusal is not None
+    posted = teller.post([finish, replace(finish, key="p2")], ("bank", 2))
+    assert posted.outcomes[0].debit_balance_minor == 40
+    refused(posted.outcomes[1], Control.HOLD, hold)
+    assert teller.rows("SELECT held_out, held_in FROM {}.account WHERE held_out + held_in > 0") == []
+
+
+def test_a_hold_is_finished_by_a_later_batch_only(clerk: Ledger) -> None:
+    path = (clerk.account("outside", "world"), clerk.account("mirror", "bank"))
+    teller_fill = Instruction("x", "reserved", "house", path, 5, DAY, action=Action.HOLD)
+    refused(one(clerk, teller_fill), Control.CEILING, 0)
+
+
+def test_a_closed_day_refuses_and_a_day_with_open_runs_does_not_close(teller: Ledger) -> None:
+    run, wallet = teller.account("run", "house"), teller.account("wallet", "ann")
+    teller.post([Instruction("p", "profit", "ann", (run, wallet), 5, DAY)])
+    with pytest.raises(psycopg.errors.CheckViolation, match="run of house: -5"):
+        teller.close_day(DAY)
+    teller.post([Instruction("l", "loss", "ann", (wallet, run), 5, DAY)])
+    teller.close_day(DAY)
+    teller.close_day(DAY)
+    refusal = one(teller, arrival(teller, "a", "ann", 5)).refusal
+    assert refusal is not None
+    assert "every day up to 2020-03-06" in str(refusal)
+    assert one(teller, replace(arrival(teller, "a", "ann", 5), value_date=DAY + datetime.timedelta(1))).posting == 3
+    assert teller.closed_through == DAY
+
+
+def test_a_whole_batch_is_written_only_without_refusals(teller: Ledger) -> None:
+    wishes = [arrival(teller, "a", "ann", 5), deposit(teller, "d", "ann", "m1", 6)]
+    posted = teller.post(wishes, whole=True)
+    assert posted.batch is None
+    refused(posted.outcomes[1], Control.FUNDS, 5)
+    assert teller.rows("SELECT count(*) FROM {}.posting") == [(0,)]
+    assert teller.post(wishes[:1], whole=True).outcomes[0].posting == 1
+
+
+def test_an_unknown_account_is_an_error_that_says_so(teller: Ledger) -> None:
+    with pytest.raises(UnknownAccount, match="no account of kind wallet for dee in CNY"):
+        teller.account("wallet", "dee")
+
+
+@pytest.mark.parametrize("bent", ["'[0:0]={1}'::bigint[]", "'{{1}}'::bigint[]", "NULL::bigint[]", "'{}'::bigint[]"])
+def test_arrays_of_another_shape_are_refused_whole(teller: Ledger, bent: str) -> None:
+    """An array with another lower bound would be judged by one element and written from another."""
+    call = (
+        "SELECT trial.post('{1}', '{1}', '{2}', '{0}', '{0}', '{0}', '{1}', '{1}', "
+        f"{bent}, '{{0}}', '{{k}}', '{{h}}', '{{2020-03-06}}', '{{p}}', '{{r}}')"
+    )
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="arrays of one length"):
+        teller.connection.execute(call.encode())

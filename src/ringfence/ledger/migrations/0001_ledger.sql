@@ -1,17 +1,151 @@
--- One ledger is one schema. Its owner owns everything in it and cannot log in.
+-- One ledger is one schema. Its owner owns everything in it and cannot log in; whoever logs in may read what the
+-- privileges say and write through the functions alone.
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
-CREATE TABLE account (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name text NOT NULL UNIQUE,
-    balance bigint NOT NULL DEFAULT 0 CHECK (balance >= 0 OR name = 'clearing')
+-- == what is declared ===================================================================================================
+
+CREATE TABLE unit (
+    id smallint PRIMARY KEY,
+    code text NOT NULL UNIQUE
 );
 
-CREATE TABLE posting (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    key text NOT NULL UNIQUE,
-    debit_account bigint NOT NULL REFERENCES account,
-    credit_account bigint NOT NULL REFERENCES account,
-    amount bigint NOT NULL CHECK (amount > 0),
-    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+-- What is enforced on an account follows from its kind alone: no account can be exempt.
+CREATE TABLE kind (
+    id smallint PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    owner_role text NOT NULL,
+    invariant text NOT NULL CHECK (invariant IN ('zero', 'non-negative', 'non-positive', 'free')),
+    -- Must be zero when a day is closed.
+    zero_at_close boolean NOT NULL,
+    UNIQUE (id, invariant)
 );
+
+-- A route is a path of two to four kinds, with what must hold on it and who may walk it.
+CREATE TABLE route (
+    id smallint PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    path smallint [] NOT NULL CHECK (cardinality(path) BETWEEN 2 AND 4),
+    -- Every account of a client is the subject's; of a member, the subject's member's.
+    same_client boolean NOT NULL,
+    own_member boolean NOT NULL,
+    -- The payee is the account that the subject registered, at the bank on the path.
+    registered_account boolean NOT NULL,
+    -- Only in a batch that takes over a batch of the bank on the path.
+    bank_confirmed boolean NOT NULL,
+    -- First held, by whoever asks; then posted or released, by whoever finishes. Logins of this server.
+    held boolean NOT NULL,
+    asks name NOT NULL,
+    finishes name,
+    CHECK (held = (finishes IS NOT NULL))
+);
+
+-- == who takes part =====================================================================================================
+
+CREATE TABLE party (
+    id integer PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    role text NOT NULL,
+    member integer REFERENCES party
+);
+
+CREATE TABLE account (
+    id bigint PRIMARY KEY,
+    kind smallint NOT NULL,
+    invariant text NOT NULL,
+    owner integer NOT NULL REFERENCES party,
+    unit smallint NOT NULL REFERENCES unit,
+    -- The number under which a bank's client knows it.
+    number text UNIQUE,
+    -- What the entries add up to, and what open holds will take out of it and bring into it. In the unit's minor part.
+    balance bigint NOT NULL DEFAULT 0,
+    held_out bigint NOT NULL DEFAULT 0 CHECK (held_out >= 0),
+    held_in bigint NOT NULL DEFAULT 0 CHECK (held_in >= 0),
+    UNIQUE (kind, owner, unit),
+    FOREIGN KEY (kind, invariant) REFERENCES kind (id, invariant),
+    CONSTRAINT account_keeps_its_invariant CHECK (
+        CASE invariant
+            WHEN 'zero' THEN balance = 0 AND held_out = 0 AND held_in = 0
+            WHEN 'non-negative' THEN balance >= held_out
+            WHEN 'non-positive' THEN balance + held_in <= 0
+            ELSE true
+        END
+    )
+) WITH (fillfactor = 50);
+
+-- The one account, at one bank, from which a client pays into the circle and to which the money returns.
+CREATE TABLE binding (
+    client integer PRIMARY KEY REFERENCES party,
+    bank integer NOT NULL REFERENCES party,
+    account_number text NOT NULL UNIQUE
+);
+
+-- == what has happened ==================================================================================================
+
+-- Writers take this row first, so there is one writer at a time and the chain cannot fork.
+CREATE TABLE head (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    batch bigint NOT NULL,
+    posting bigint NOT NULL,
+    link bytea NOT NULL,
+    closed_through date NOT NULL
+);
+
+-- One link of the chain: what a single commit wrote.
+CREATE TABLE batch (
+    id bigint PRIMARY KEY,
+    what text NOT NULL CHECK (what IN ('declare', 'register', 'post', 'close')),
+    recorded_at timestamptz NOT NULL,
+    login name NOT NULL,
+    first_posting bigint NOT NULL,
+    postings integer NOT NULL,
+    -- A batch of another institution's book that this one takes over.
+    source integer REFERENCES party,
+    source_batch bigint,
+    -- The day that this batch closes.
+    closes date,
+    -- What was declared or registered, as it was given.
+    document text,
+    link bytea NOT NULL,
+    CHECK ((source IS NULL) = (source_batch IS NULL))
+);
+CREATE INDEX batch_taken_over ON batch (source, source_batch) WHERE source IS NOT NULL;
+
+-- An instruction that was carried out. Actions: 0 post, 1 hold, 2 post what is held, 3 release what is held.
+CREATE TABLE posting (
+    id bigint PRIMARY KEY,
+    batch bigint NOT NULL,
+    action smallint NOT NULL,
+    route smallint NOT NULL,
+    subject integer NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    hold bigint NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    hash bytea NOT NULL,
+    value_date date NOT NULL,
+    payee text NOT NULL,
+    ref text NOT NULL
+);
+-- A key is used once, a hold is finished once.
+CREATE UNIQUE INDEX posting_key ON posting (key);
+CREATE UNIQUE INDEX posting_finishes ON posting (hold) WHERE hold <> 0;
+
+-- id = posting * 8 + place on the path; balance is the account's after this entry.
+CREATE TABLE entry (
+    id bigint NOT NULL,
+    account bigint NOT NULL,
+    amount bigint NOT NULL,
+    balance bigint NOT NULL,
+    PRIMARY KEY (account, id)
+);
+CREATE INDEX entry_id ON entry USING brin (id) WITH (pages_per_range = 16);
+
+-- The accounts on the path of what is held; open until a posting names it.
+CREATE TABLE hold (
+    id bigint PRIMARY KEY,
+    side1 bigint NOT NULL,
+    side2 bigint NOT NULL,
+    side3 bigint NOT NULL,
+    side4 bigint NOT NULL
+);
+
+INSERT INTO head (batch, posting, link, closed_through) VALUES (0, 0, sha256('ringfence'), '0001-01-01');

@@ -1,0 +1,39 @@
+"""`ringfence ring`: the declared circles."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ringfence.cli.options import LanguageOption
+
+app = typer.Typer(
+    help="The declared circles: who takes part, and the only ways on which money can move.", no_args_is_help=True
+)
+
+
+@app.command("list")
+def list_(language: LanguageOption = "en") -> None:
+    """List the rings that are built in."""
+    from ringfence.cli.options import spoken
+    from ringfence.ring import built_in, load
+
+    said = spoken(language)
+    for name in built_in():
+        typer.echo(f"{name:8}{load(name).ring.title.text(said)}")
+
+
+@app.command()
+def show(
+    ring: Annotated[str, typer.Argument(metavar="RING", help="A built-in ring, or the path of a ring's file.")],
+    language: LanguageOption = "en",
+) -> None:
+    """Explain a ring to a person: parties, books, accounts, and every route with who asks and what must hold.
+
+    Try: ringfence ring show sge
+    """
+    from ringfence.cli.options import spoken
+    from ringfence.ring import explain, load
+
+    typer.echo(explain(load(ring), spoken(language)))

@@ -1,0 +1,53 @@
+"""The custody room: the closed circle of client money between clearing banks and an exchange.
+
+circle      the books, the persons in them, and the registration of members and clients
+report      what a bank reports of the exchange's account
+transfers   deposits, withdrawals, covers, fees paid out
+equation    the money equation at any moment
+verify      every book from zero, and the equation through all of its history
+"""
+
+from ringfence.custody.circle import (
+    CLEARING,
+    EXCHANGE,
+    Circle,
+    Client,
+    Member,
+    NoCircle,
+    banks_of,
+    book_figures,
+    create_circle,
+)
+from ringfence.custody.equation import BankSide, Equation, EquationReader
+from ringfence.custody.report import BankBatch, Line, report_after, taken_over
+from ringfence.custody.taking_over import TakeOverRefused, take_over
+from ringfence.custody.transfers import AuditRefusal, Cover, Deposit, Transfers, Withdrawal
+from ringfence.custody.verify import CircleVerdict, verify_circle
+
+__all__ = [
+    "CLEARING",
+    "EXCHANGE",
+    "AuditRefusal",
+    "BankBatch",
+    "BankSide",
+    "Circle",
+    "CircleVerdict",
+    "Client",
+    "Cover",
+    "Deposit",
+    "Equation",
+    "EquationReader",
+    "Line",
+    "Member",
+    "NoCircle",
+    "TakeOverRefused",
+    "Transfers",
+    "Withdrawal",
+    "banks_of",
+    "book_figures",
+    "create_circle",
+    "report_after",
+    "take_over",
+    "taken_over",
+    "verify_circle",
+]

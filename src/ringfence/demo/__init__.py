@@ -1,0 +1,1 @@
+"""The demonstration: a real market, lived through in the closed circle by people made of numbers."""

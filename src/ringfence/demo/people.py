@@ -1,0 +1,54 @@
+"""The people of the demonstration: members, their clients, and what each is like.
+
+Everything follows from the number of clients: who belongs to which member and bank, how much each brings, how boldly
+each trades, and who will not answer a margin call. Names are made of numbers; nobody real is meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from ringfence.custody import Client, Member
+
+BANKS = ("bank_a", "bank_b")
+MEMBERS = (Member("m1", "bank_a"), Member("m2", "bank_b"), Member("m3", "bank_a"))
+GUARANTEE_MINOR = 400_000_00
+RESERVE_BANK = "bank_a"
+RESERVE_MINOR = 100_000_000_00
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A client as a character: what it brings, which share of its funds it puts at risk, whether it answers calls."""
+
+    client: Client
+    brings_minor: int
+    boldness_percent: int
+    answers_calls: bool
+
+
+def people(count: int, seed: int) -> list[Person]:
+    """Make `count` clients of three members at two banks; the same for the same numbers."""
+    rng = Random(f"people:{seed}")
+    made = []
+    for number in range(count):
+        member = MEMBERS[number % len(MEMBERS)]
+        bank = BANKS[number // len(MEMBERS) % len(BANKS)]
+        client = Client(
+            name=f"{member.name}-c{number + 1:05d}",
+            member=member.name,
+            bank=bank,
+            account_number=f"62{BANKS.index(bank) + 1:02d}{number + 1:012d}",
+        )
+        # One in twelve stakes nearly everything, and of those every third lets a call go by.
+        reckless = number % 12 == 7
+        made.append(
+            Person(
+                client=client,
+                brings_minor=rng.choice((20_000, 50_000, 100_000, 200_000, 500_000)) * 100,
+                boldness_percent=97 if reckless else rng.choice((15, 30, 45, 60)),
+                answers_calls=not (reckless and number % 36 == 7),
+            )
+        )
+    return made

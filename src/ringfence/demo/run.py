@@ -1,0 +1,287 @@
+"""The demonstration: a real market lived through in the closed circle, day by day, with the equation read at every commit.
+
+It makes its books itself and replaces none that it did not make. A day's wishes are written down before they are carried
+out, and everything is carried out by key, so a run that was killed goes on exactly where it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import psycopg
+
+from ringfence import calendar, ring
+from ringfence.custody import EXCHANGE, AuditRefusal, Circle, Equation, EquationReader, Transfers, create_circle
+from ringfence.database import Store, drop_ledger, ledgers, migrate_ledger, sql_files
+from ringfence.demo.people import BANKS, GUARANTEE_MINOR, MEMBERS, RESERVE_BANK, RESERVE_MINOR, Person, people
+from ringfence.demo.wishes import Morning, Wishes, wish
+from ringfence.errors import BadInput, Language, RingfenceError
+from ringfence.ledger import Refusal
+from ringfence.margin import market as markets
+from ringfence.margin import parameters
+from ringfence.margin.day_end import SCHEMA, DayEnd, Settled, create_day_end
+
+FIRST_DAY = datetime.date(2020, 3, 6)
+MOST_CLIENTS = 100_000
+FEWEST_CLIENTS = 12
+_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('ringfence demo', 0))"
+_PATIENCE_S = 10
+
+
+class NotADemo(RingfenceError):
+    """The store holds ledgers that no demonstration made: `ledgers`."""
+
+    code = "not-a-demo"
+    template: ClassVar[dict[Language, str]] = {
+        "en": "the store holds {ledgers}, which no demo made; --store DIR names another folder; nothing was changed",
+        "zh": "数据库中已有非演示所建的 {ledgers};请用 --store 指定其他目录;未作任何更改",
+    }
+
+
+class DemoRunning(RingfenceError):
+    """Another process is running a demonstration in the same store."""
+
+    code = "demo-running"
+    template: ClassVar[dict[Language, str]] = {
+        "en": "another demo is running in this store; wait for it, or name another folder with --store",
+        "zh": "该数据库中另有演示正在运行;请稍候,或用 --store 指定其他目录",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long, how many, and from which seed. Errors: BadInput."""
+
+    days: int
+    clients: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        most = len(self.all_days())
+        if not 1 <= self.days <= most:
+            raise BadInput("--days", self.days, f"1 to {most}: trading days from {FIRST_DAY} to the end of 2020")
+        if not FEWEST_CLIENTS <= self.clients <= MOST_CLIENTS:
+            raise BadInput("--clients", self.clients, f"{FEWEST_CLIENTS} to {MOST_CLIENTS}")
+        if not 0 <= self.seed < 2**31:
+            raise BadInput("--seed", self.seed, "0 to 2147483647")
+
+    @staticmethod
+    def all_days() -> tuple[datetime.date, ...]:
+        """Every trading day that can be lived through."""
+        return calendar.load().between(FIRST_DAY, markets.load().days[-1])
+
+    def trading_days(self) -> tuple[datetime.date, ...]:
+        """The days of this run."""
+        return self.all_days()[: self.days]
+
+
+@dataclass(slots=True)
+class Watch:
+    """Reads the equation after every commit and remembers what it saw."""
+
+    reader: EquationReader | None = None
+    checks: int = 0
+    transit_nonzero: int = 0
+    failures: list[Equation] = field(default_factory=list)
+
+    def __call__(self) -> None:
+        """Read it now."""
+        if self.reader is None:
+            return
+        seen = self.reader.read()
+        self.checks += 1
+        self.transit_nonzero += seen.transit_nonzero
+        if not seen.holds:
+            self.failures.append(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class DayDone:
+    """One day of the run, for whoever watches it go by."""
+
+    day: datetime.date
+    number: int
+    clients: int
+    refused: tuple[Refusal | AuditRefusal, ...]
+    settled: Settled
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How the whole run went, interrupted or not; `microseconds` were spent living through its days."""
+
+    plan: Plan
+    went_on: bool
+    postings: int
+    refused: int
+    margin_calls: int
+    covers: int
+    checks: int
+    failures: int
+    transit_nonzero: int
+    microseconds: int
+
+    @property
+    def postings_per_s(self) -> int:
+        """Postings in a second, with everything that was done beside them."""
+        return self.postings * 1_000_000 // max(1, self.microseconds)
+
+
+def run(store: Store, plan: Plan, show: Callable[[DayDone], None] = lambda day: None) -> Result:
+    """Live through `plan`, from its beginning or from where an interrupted run of the same plan was.
+
+    Errors: DemoRunning; NotADemo; as the rooms below.
+    """
+    with store.connect() as administrator, _alone(administrator):
+        went_on = _prepare(store, administrator, plan)
+        watch = Watch()
+        with Circle(store, BANKS, watch) as circle, EquationReader(store, BANKS) as reader:
+            watch.reader = reader
+            return _Run(administrator, circle, plan, watch, show).live(went_on=went_on)
+
+
+@contextlib.contextmanager
+def _alone(administrator: psycopg.Connection[Any]) -> Iterator[None]:
+    deadline = time.monotonic() + _PATIENCE_S
+    # The connection of a run that was killed a moment ago may still hold the lock.
+    while administrator.execute(_LOCK).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            raise DemoRunning
+        time.sleep(0.2)
+    yield
+
+
+def _prepare(store: Store, administrator: psycopg.Connection[Any], plan: Plan) -> bool:
+    """Make the books, and tell whether an interrupted run of the same plan is in them."""
+    mine = administrator.execute("SELECT to_regclass('demo.run') IS NOT NULL").fetchone() == (True,)
+    found = [name for name in ledgers(administrator) if name in (*BANKS, EXCHANGE)]
+    if found and not mine:
+        raise NotADemo(ledgers=", ".join(found))
+    going = mine and administrator.execute("SELECT days, clients, seed, finished FROM demo.run").fetchone()
+    if going == (plan.days, plan.clients, plan.seed, False):
+        _create(store)
+        return True
+    for schema in (SCHEMA, *BANKS, EXCHANGE):
+        drop_ledger(administrator, schema)
+    _migrate_demo(store, administrator)
+    administrator.execute("TRUNCATE demo.run, demo.script, demo.lived")
+    _create(store)
+    administrator.execute("INSERT INTO demo.run VALUES (true, %s, %s, %s)", (plan.days, plan.clients, plan.seed))
+    return False
+
+
+def _migrate_demo(store: Store, administrator: psycopg.Connection[Any]) -> None:
+    store.ensure_role(administrator, "ringfence_demo_owner", login=False)
+    migrate_ledger(store, "demo", "ringfence_demo_owner", [], sql_files("ringfence.demo", "migrations"))
+
+
+def _create(store: Store) -> None:
+    create_circle(store, ring.load("sge"), BANKS)
+    create_day_end(store)
+
+
+class _Run:
+    def __init__(
+        self,
+        administrator: psycopg.Connection[Any],
+        circle: Circle,
+        plan: Plan,
+        watch: Watch,
+        show: Callable[[DayDone], None],
+    ) -> None:
+        self._memory = administrator
+        self._circle = circle
+        self._plan = plan
+        self._watch = watch
+        self._show = show
+        self._people: list[Person] = people(plan.clients, plan.seed)
+        self._day_end = DayEnd(circle, {member.name: member.bank for member in MEMBERS}, RESERVE_BANK)
+
+    def live(self, *, went_on: bool) -> Result:
+        self._circle.register(MEMBERS, [person.client for person in self._people])
+        transfers = Transfers(self._circle)
+        for number, day in enumerate(self._plan.trading_days(), 1):
+            if not self._memory.execute("SELECT FROM demo.lived WHERE day = %s", (day,)).rowcount:
+                self._show(self._live_day(number, day, transfers))
+        self._memory.execute("UPDATE demo.run SET finished = true")
+        lived = self._memory.execute(
+            "SELECT sum(refused), sum(checks), sum(failures), sum(transit_nonzero), sum(microseconds) FROM demo.lived"
+        ).fetchone()
+        assert lived is not None
+        refused, checks, failures, transit_nonzero, microseconds = map(int, lived)
+        calls, covers = self._day_end.totals()
+        return Result(
+            self._plan,
+            went_on,
+            self._postings(),
+            refused,
+            calls,
+            covers,
+            checks,
+            failures,
+            transit_nonzero,
+            microseconds,
+        )
+
+    def _live_day(self, number: int, day: datetime.date, transfers: Transfers) -> DayDone:
+        started = time.monotonic_ns()
+        wishes = self._wishes(day)
+        if number == 1:
+            for member in MEMBERS:
+                transfers.put_up_guarantee(day, member.name, member.bank, GUARANTEE_MINOR)
+            transfers.fill_reserve(day, RESERVE_BANK, RESERVE_MINOR)
+        # Whatever an interrupted day left on its way is finished first.
+        transfers.take_over()
+        refused: list[Refusal | AuditRefusal] = [
+            *transfers.arrive(day, wishes.arrivals),
+            *transfers.deposit(day, wishes.deposits),
+        ]
+        withdrawable = {client: funds.withdrawable_minor for client, funds in self._day_end.funds(day).items()}
+        refused += transfers.withdraw(day, wishes.withdrawals, withdrawable)
+        self._day_end.book(day, wishes.trades)
+        if _last_of_month(day):
+            refused += transfers.pay_out_fees(day, f"fees:{day}", RESERVE_BANK)
+        settled = self._day_end.settle(day, transfers)
+        watch, self._watch.checks, self._watch.transit_nonzero = replace(self._watch), 0, 0
+        self._watch.failures = []
+        self._memory.execute(
+            "INSERT INTO demo.lived VALUES (%s, %s, %s, %s, %s, %s)",
+            (
+                day,
+                len(refused),
+                watch.checks,
+                len(watch.failures),
+                watch.transit_nonzero,
+                (time.monotonic_ns() - started) // 1000,
+            ),
+        )
+        return DayDone(day, number, len(self._people), tuple(refused), settled)
+
+    def _wishes(self, day: datetime.date) -> Wishes:
+        written = self._memory.execute("SELECT wishes FROM demo.script WHERE day = %s", (day,)).fetchone()
+        if written is not None:
+            return Wishes.from_json(written[0])
+        morning = Morning(
+            funds=self._day_end.funds(day),
+            positions=self._day_end.positions(),
+            calls={client: call for client, (_, call) in self._day_end.requirements().items() if call},
+        )
+        wishes = wish(day, self._people, morning, markets.load(), parameters.load(), self._plan.seed)
+        self._memory.execute(
+            "INSERT INTO demo.script (day, wishes) VALUES (%s, %s)", (day, json.dumps(wishes.to_json()))
+        )
+        return wishes
+
+    def _postings(self) -> int:
+        books = (self._circle.clerk, *self._circle.bank_clerk.values())
+        return sum(int(book.rows("SELECT posting FROM {}.head")[0][0]) for book in books)
+
+
+def _last_of_month(day: datetime.date) -> bool:
+    return calendar.load().next_trading_day(day).month != day.month

@@ -1,0 +1,94 @@
+"""What a ledger is declared with, once and for good: its units, its kinds of account, its routes and its logins.
+
+A *kind* decides everything that is enforced on an account. A *route* is a path of kinds; whatever no route names cannot
+happen. A *login* is a person's own way into the database, with the groups that say what it may do at all:
+
+    reads       every table of the ledger
+    posts       call `post`; each route further says which login may ask and which may finish
+    registers   call `register`: parties, accounts, bindings; never together with posts
+    closes      call `close_day`
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ringfence.errors import BadInput
+
+Invariant = Literal["zero", "non-negative", "non-positive", "free"]
+Group = Literal["reads", "posts", "registers", "closes"]
+GROUPS: tuple[Group, ...] = ("reads", "posts", "registers", "closes")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of account: whose it is by role, what its balance must keep, and whether it is zero when a day closes."""
+
+    name: str
+    owner: str
+    invariant: Invariant
+    zero_at_close: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path of two to four kinds; `asks` and `finishes` are logins. A route with `finishes` goes by hold."""
+
+    name: str
+    path: tuple[str, ...]
+    asks: str
+    finishes: str | None = None
+    same_client: bool = False
+    own_member: bool = False
+    registered_account: bool = False
+    bank_confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One ledger's declaration. Errors: BadInput for a login that both posts and registers."""
+
+    units: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    routes: tuple[Route, ...]
+    logins: Mapping[str, frozenset[Group]]
+
+    def __post_init__(self) -> None:
+        for login, groups in self.logins.items():
+            if {"posts", "registers"} <= groups:
+                raise BadInput("login", login, "a login that posts or one that registers, never both")
+
+    def document(self, ledger: str) -> str:
+        """Write the declaration as the JSON that `declare` reads, with the logins of `ledger`."""
+        return json.dumps(
+            {
+                "units": list(self.units),
+                "kinds": [
+                    {"name": k.name, "owner": k.owner, "invariant": k.invariant, "zero_at_close": k.zero_at_close}
+                    for k in self.kinds
+                ],
+                "routes": [
+                    {
+                        "name": r.name,
+                        "path": list(r.path),
+                        "same_client": r.same_client,
+                        "own_member": r.own_member,
+                        "registered_account": r.registered_account,
+                        "bank_confirmed": r.bank_confirmed,
+                        "held": r.finishes is not None,
+                        "asks": role(ledger, r.asks),
+                        "finishes": r.finishes and role(ledger, r.finishes),
+                    }
+                    for r in self.routes
+                ],
+            },
+            ensure_ascii=False,
+        )
+
+
+def role(ledger: str, name: str) -> str:
+    """The database role of a login, a group or the owner of `ledger`."""
+    return f"ringfence_{ledger}_{name}".replace("-", "_")

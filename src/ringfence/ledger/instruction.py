@@ -1,0 +1,215 @@
+"""Instructions and what becomes of them.
+
+An *instruction* is somebody's wish: walk this route, for this party, over these accounts, with this amount. Its key is
+used once and is bound to the hash of everything in it. What comes back is an *outcome*: carried out, carried out before
+(with the result of then), or refused. A refusal is a result, not an exception: it names the control that refused, what
+the control saw, and who could allow it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+from ringfence.errors import Language
+
+
+class Action(IntEnum):
+    """What an instruction does: move money, hold it, or finish a hold by posting or releasing all of it."""
+
+    POST = 0
+    HOLD = 1
+    POST_HELD = 2
+    RELEASE = 3
+
+
+class Control(IntEnum):
+    """What refused, in order of precedence: the codes of the posting function."""
+
+    KEY = 2
+    AMOUNT = 3
+    ROUTE = 4
+    ASKER = 5
+    ACTION = 6
+    ACCOUNT = 7
+    PATH = 8
+    PARTY = 9
+    UNIT = 10
+    CLIENT = 11
+    MEMBER = 12
+    PAYEE = 13
+    SOURCE = 14
+    DAY = 15
+    HOLD = 16
+    DIFFERS = 17
+    FUNDS = 18
+    CEILING = 19
+    OVERFLOW = 20
+
+
+_REASONS: dict[Control, dict[Language, str]] = {
+    Control.KEY: {
+        "en": "the key was used by another request, posting {figure}; a new request needs a key of its own",
+        "zh": "该幂等键已被另一请求(记账 {figure})使用;新请求须用新键",
+    },
+    Control.AMOUNT: {
+        "en": "{amount} is no amount; right is 1 to 10^15 in the unit's minor part",
+        "zh": "金额 {amount} 无效;应为最小单位的 1 至 10^15",
+    },
+    Control.ROUTE: {
+        "en": "no such route; only the ring's declaration can add one",
+        "zh": "无此通路;只有封闭圈声明才能增加通路",
+    },
+    Control.ASKER: {
+        "en": "{login} may not ask for it; {asker} may",
+        "zh": "{login} 无权发起;应由 {asker} 发起",
+    },
+    Control.ACTION: {
+        "en": "the route does not go by {action}; its declaration says whether it is held first",
+        "zh": "该通路不能以“{action}”方式办理;是否须先冻结由声明规定",
+    },
+    Control.ACCOUNT: {
+        "en": "no such account at place {figure} of the path; the registrar can open one",
+        "zh": "路径第 {figure} 处账户不存在;可由登记员开立",
+    },
+    Control.PATH: {
+        "en": "the account at place {figure} is not of the route's kind; nobody can allow it",
+        "zh": "路径第 {figure} 处账户种类与通路不符;任何人都不能放行",
+    },
+    Control.PARTY: {
+        "en": "{subject} is not registered; the registrar can register it",
+        "zh": "{subject} 未登记;可由登记员登记",
+    },
+    Control.UNIT: {
+        "en": "the account at place {figure} is kept in another unit; nobody can allow it",
+        "zh": "路径第 {figure} 处账户计量单位不同;任何人都不能放行",
+    },
+    Control.CLIENT: {
+        "en": "the account at place {figure} is not {subject}'s; nobody can allow it",
+        "zh": "路径第 {figure} 处账户不属于 {subject};任何人都不能放行",
+    },
+    Control.MEMBER: {
+        "en": "the account at place {figure} is not of {subject}'s own member; nobody can allow it",
+        "zh": "路径第 {figure} 处账户不属于 {subject} 所在会员;任何人都不能放行",
+    },
+    Control.PAYEE: {
+        "en": "{payee!r} is not the account that {subject} registered; the registrars of bank and exchange can bind another",
+        "zh": "收款账户 {payee!r} 并非 {subject} 的登记账户;改绑须经银行与交易所登记员",
+    },
+    Control.SOURCE: {
+        "en": "not in a confirmed batch of the bank at place {figure}; that bank can confirm it",
+        "zh": "路径第 {figure} 处银行未在该批次中确认;须由该银行确认",
+    },
+    Control.DAY: {
+        "en": "{value_date} is closed, as is every day up to {day}; nobody can open it again",
+        "zh": "{value_date} 已关账(已关至 {day});任何人都不能重开",
+    },
+    Control.HOLD: {
+        "en": "hold {figure} is not open; it does not exist or is finished",
+        "zh": "冻结 {figure} 不存在或已了结",
+    },
+    Control.DIFFERS: {
+        "en": "not what hold {figure} holds; it is finished in full, for the same party, amount, accounts and payee",
+        "zh": "与冻结 {figure} 的内容不符;须按同一主体、金额、账户与收款人全额了结",
+    },
+    Control.FUNDS: {
+        "en": "{amount} asked, {figure} available; whoever pays in can raise it",
+        "zh": "申请 {amount},可用 {figure};补入资金后方可办理",
+    },
+    Control.CEILING: {
+        "en": "{amount} asked, room for {figure}",
+        "zh": "申请 {amount},上限余量 {figure}",
+    },
+    Control.OVERFLOW: {
+        "en": "beyond what a balance can hold",
+        "zh": "超出余额可表示的范围",
+    },
+}
+_ACTIONS: dict[Language, dict[Action, str]] = {
+    "en": {Action.POST: "post", Action.HOLD: "hold", Action.POST_HELD: "post-held", Action.RELEASE: "release"},
+    "zh": {Action.POST: "直接记账", Action.HOLD: "冻结", Action.POST_HELD: "解冻记账", Action.RELEASE: "解冻"},
+}
+_DAY_ZERO = datetime.date(2000, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """Walk `route` for the party `subject` over the accounts of `path`, debit first, with `amount_minor`.
+
+    `hold` is the posting that placed the hold to be finished. `payee` is the account number that is to be paid, or
+    paid from, where the route demands the registered one. `ref` is free text.
+    """
+
+    key: str
+    route: str
+    subject: str
+    path: tuple[int, ...]
+    amount_minor: int
+    value_date: datetime.date
+    action: Action = Action.POST
+    hold: int = 0
+    payee: str = ""
+    ref: str = ""
+
+    def hash(self) -> bytes:
+        """Everything that the key is bound to, in 32 bytes."""
+        said = (
+            self.action.value,
+            self.route,
+            self.subject,
+            self.path,
+            self.amount_minor,
+            self.value_date.isoformat(),
+            self.hold,
+            self.payee,
+            self.ref,
+        )
+        return hashlib.sha256(repr(said).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an instruction was not carried out: the control, what it saw, who was asking and who may ask."""
+
+    control: Control
+    figure: int
+    instruction: Instruction
+    login: str
+    asker: str
+
+    def text(self, language: Language = "en") -> str:
+        """Say it for a reader of `language`: route, control, figures, who could allow it."""
+        asked = self.instruction
+        reason = _REASONS[self.control][language].format(
+            figure=self.figure,
+            amount=asked.amount_minor,
+            subject=asked.subject,
+            payee=asked.payee,
+            value_date=asked.value_date,
+            day=_DAY_ZERO + datetime.timedelta(days=self.figure) if self.control is Control.DAY else "",
+            action=_ACTIONS[language][asked.action],
+            login=self.login,
+            asker=self.asker,
+        )
+        return f"{asked.route} ({self.control.name.lower()}): {reason}"
+
+    def __str__(self) -> str:
+        return self.text("en")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an instruction: `posting` unless it was refused; `replayed` where that was earlier.
+
+    The balances are those of the first and the last account of the path after the posting; a hold and its release
+    move nothing and have none.
+    """
+
+    instruction: Instruction
+    posting: int | None
+    replayed: bool
+    refusal: Refusal | None
+    debit_balance_minor: int | None
+    credit_balance_minor: int | None

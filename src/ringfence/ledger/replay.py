@@ -1,0 +1,286 @@
+"""The rules of a ledger once more, in plain Python: what the journal must look like if the kernel did its work.
+
+Nothing here is shared with the functions that post. A replay starts from nothing, takes the documents with which the
+ledger was declared and its parties were registered, and then one posting after another; whatever the journal says that
+does not follow is a finding.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+
+class Finding(NamedTuple):
+    """Something that is wrong: in which ledger, where, and what."""
+
+    ledger: str
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.ledger}, {self.where}: {self.what}"
+
+
+class BatchRow(NamedTuple):
+    """A row of the table batch."""
+
+    id: int
+    what: str
+    recorded_at: datetime
+    login: str
+    first_posting: int
+    postings: int
+    source: int | None
+    source_batch: int | None
+    closes: date | None
+    document: str | None
+    link: bytes
+
+
+class PostingRow(NamedTuple):
+    """A row of the table posting."""
+
+    id: int
+    batch: int
+    action: int
+    route: int
+    subject: int
+    amount: int
+    hold: int
+    key: str
+    hash: bytes
+    value_date: date
+    payee: str
+    ref: str
+
+
+class EntryRow(NamedTuple):
+    """A row of the table entry."""
+
+    id: int
+    account: int
+    amount: int
+    balance: int
+
+
+class HoldRow(NamedTuple):
+    """A row of the table hold."""
+
+    id: int
+    side1: int
+    side2: int
+    side3: int
+    side4: int
+
+    def path(self) -> tuple[int, ...]:
+        """The accounts that are on it."""
+        return tuple(side for side in self[1:] if side)
+
+
+@dataclass(slots=True)
+class Account:
+    """An account as the documents and the journal make it."""
+
+    kind: int
+    owner: int
+    unit: int
+    number: str | None
+    balance: int = 0
+    held_out: int = 0
+    held_in: int = 0
+
+
+@dataclass(slots=True)
+class Replay:
+    """The state of a ledger after the batches that were taken so far."""
+
+    units: dict[str, int] = field(default_factory=dict)
+    kinds: list[dict[str, Any]] = field(default_factory=list)
+    routes: list[dict[str, Any]] = field(default_factory=list)
+    parties: dict[str, int] = field(default_factory=dict)
+    roles: dict[int, str] = field(default_factory=dict)
+    members: dict[int, int] = field(default_factory=dict)
+    accounts: dict[int, Account] = field(default_factory=dict)
+    bindings: dict[int, tuple[int, str]] = field(default_factory=dict)
+    by_kind: dict[int, list[Account]] = field(default_factory=lambda: defaultdict(list))
+    open_holds: dict[int, tuple[PostingRow, tuple[int, ...]]] = field(default_factory=dict)
+    taken_over: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    closed_through: date = date(1, 1, 1)
+
+    # -- documents ------------------------------------------------------------------------------------------------
+
+    def declare(self, document: str) -> None:
+        """Take the declaration."""
+        declared = json.loads(document)
+        self.units = {code: number for number, code in enumerate(declared["units"], 1)}
+        self.kinds = declared["kinds"]
+        self.routes = declared["routes"]
+        numbers = {kind["name"]: number for number, kind in enumerate(self.kinds, 1)}
+        for route in self.routes:
+            route["kinds"] = [numbers[step] for step in route["path"]]
+
+    def register(self, document: str) -> None:
+        """Take a registration: numbers are given in the order of the document, after those given before."""
+        registered = json.loads(document)
+        for party in registered["parties"]:
+            self.parties[party["name"]] = number = len(self.parties) + 1
+            self.roles[number] = party["role"]
+        for party in registered["parties"]:
+            if "member" in party:
+                self.members[self.parties[party["name"]]] = self.parties[party["member"]]
+        kinds = {kind["name"]: number for number, kind in enumerate(self.kinds, 1)}
+        for account in registered["accounts"]:
+            opened = Account(
+                kinds[account["kind"]],
+                self.parties[account["owner"]],
+                self.units[account["unit"]],
+                account.get("number"),
+            )
+            self.accounts[len(self.accounts) + 1] = opened
+            self.by_kind[opened.kind].append(opened)
+        for binding in registered["bindings"]:
+            client = self.parties[binding["client"]]
+            self.bindings[client] = (self.parties[binding["bank"]], binding["account_number"])
+
+    # -- postings -------------------------------------------------------------------------------------------------
+
+    def post(
+        self, batch: BatchRow, posting: PostingRow, entries: Sequence[EntryRow], hold: HoldRow | None
+    ) -> Iterator[str]:
+        """Take one posting, and tell what about it does not follow from the rules."""
+        if not 1 <= posting.route <= len(self.routes):
+            yield f"route {posting.route} is not declared"
+            return
+        route = self.routes[posting.route - 1]
+        if not 1 <= posting.amount <= 10**15:
+            yield f"amount {posting.amount} is not from 1 to 10^15"
+        if (posting.action != 0) != route["held"]:
+            yield f"action {posting.action} is not how route {route['name']} goes"
+        asker = route["finishes"] if posting.action >= 2 else route["asks"]
+        if batch.login != asker:
+            yield f"login {batch.login} walked route {route['name']}, which is {asker}'s"
+        if posting.value_date <= self.closed_through:
+            yield f"value date {posting.value_date} was closed"
+        path = yield from self._path(posting, entries, hold)
+        if path is None:
+            return
+        if [self.accounts[account].kind for account in path] != route["kinds"]:
+            yield f"its accounts are not of the kinds of route {route['name']}"
+            return
+        yield from self._relations(batch, posting, route, path)
+        yield from self._move(posting, entries, path)
+
+    def close(self, day: date) -> Iterator[str]:
+        """Take the closing of a day."""
+        for number, account in self.accounts.items():
+            if self.kinds[account.kind - 1]["zero_at_close"] and account.balance:
+                yield f"account {number} was {account.balance} when {day} was closed, and had to be zero"
+        self.closed_through = max(day, self.closed_through)
+
+    def _path(self, posting: PostingRow, entries: Sequence[EntryRow], hold: HoldRow | None) -> Iterator[str] | Any:
+        """The accounts it walked, from its entries or from its hold."""
+        if posting.action in (0, 2):
+            path = self._walked(posting, entries)
+            if path is None:
+                yield "its entries are not a walk of its amount from account to account"
+                return None
+        elif entries:
+            yield "it moves nothing, yet has entries"
+            return None
+        elif posting.action == 1:
+            path = hold.path() if hold else ()
+        else:
+            path = self.open_holds[posting.hold][1] if posting.hold in self.open_holds else ()
+        if (posting.action == 1) != (hold is not None):
+            yield "a hold and the accounts that it holds do not come together"
+            return None
+        if not path or any(account not in self.accounts for account in path):
+            yield "it has no path of registered accounts"
+            return None
+        return path
+
+    @staticmethod
+    def _walked(posting: PostingRow, entries: Sequence[EntryRow]) -> tuple[int, ...] | None:
+        if len(entries) not in (2, 4, 6):
+            return None
+        for place, entry in enumerate(entries):
+            if entry.id != posting.id * 8 + place or entry.amount != posting.amount * (1 if place % 2 else -1):
+                return None
+            if place % 2 == 0 and place and entry.account != entries[place - 1].account:
+                return None
+        return (entries[0].account, *(entry.account for entry in entries[1::2]))
+
+    def _relations(
+        self, batch: BatchRow, posting: PostingRow, route: dict[str, Any], path: Sequence[int]
+    ) -> Iterator[str]:
+        if posting.subject not in self.roles:
+            yield f"party {posting.subject} is not registered"
+            return
+        bank, number = self.bindings.get(posting.subject, (0, ""))
+        if route["registered_account"] and (not number or posting.payee != number):
+            yield f"payee {posting.payee!r} is not the registered account"
+        for account in (self.accounts[place] for place in path):
+            role = self.kinds[account.kind - 1]["owner"]
+            if account.unit != self.accounts[path[0]].unit:
+                yield "its accounts are of several units"
+            if role == "client" and route["same_client"] and account.owner != posting.subject:
+                yield "a client's account on it is not the subject's"
+            member = self.members.get(posting.subject, posting.subject)
+            if role == "member" and route["own_member"] and account.owner != member:
+                yield "a member's account on it is not the subject's member's"
+            if role == "client" and route["registered_account"] and account.number not in (None, posting.payee):
+                yield "a client's account on it is not the payee"
+            if role == "bank" and route["registered_account"] and account.owner != bank:
+                yield "a bank's account on it is not of the registered bank"
+            if (
+                role == "bank"
+                and route["bank_confirmed"]
+                and posting.action in (0, 2)
+                and account.owner != batch.source
+            ):
+                yield "it is not in a batch of the bank that would confirm it"
+
+    def _move(self, posting: PostingRow, entries: Sequence[EntryRow], path: Sequence[int]) -> Iterator[str]:
+        debit, credit = self.accounts[path[0]], self.accounts[path[-1]]
+        if posting.action == 1:
+            self.open_holds[posting.id] = (posting, tuple(path))
+            debit.held_out += posting.amount
+            credit.held_in += posting.amount
+        elif posting.action >= 2:
+            placed, held_path = self.open_holds.pop(posting.hold, (None, ()))
+            if placed is None:
+                yield f"hold {posting.hold} was not open"
+                return
+            said = (posting.route, posting.subject, posting.amount, posting.payee, tuple(path))
+            if said != (placed.route, placed.subject, placed.amount, placed.payee, held_path):
+                yield f"it is not what hold {posting.hold} held"
+            debit.held_out -= posting.amount
+            credit.held_in -= posting.amount
+        elif posting.hold:
+            yield f"it names hold {posting.hold}, which it neither posts nor releases"
+        for entry in entries:
+            account = self.accounts[entry.account]
+            account.balance += entry.amount
+            if account.balance != entry.balance:
+                yield f"entry {entry.id} says balance {entry.balance}; the entries before it add up to {account.balance}"
+                account.balance = entry.balance
+        for number in path:
+            broken = self.broken(self.accounts[number])
+            if broken:
+                yield f"account {number} is {broken}"
+
+    def broken(self, account: Account) -> str:
+        """How an account breaks its kind's invariant, or nothing."""
+        invariant = self.kinds[account.kind - 1]["invariant"]
+        if invariant == "zero" and (account.balance or account.held_out or account.held_in):
+            return f"{account.balance}, and must be zero"
+        if invariant == "non-negative" and account.balance < account.held_out:
+            return f"{account.balance} with {account.held_out} held, and must never be negative"
+        if invariant == "non-positive" and account.balance + account.held_in > 0:
+            return f"{account.balance} with {account.held_in} to come, and must never be positive"
+        return ""

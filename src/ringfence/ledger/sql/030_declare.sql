@@ -1,0 +1,36 @@
+-- Declare the units, kinds and routes of this ledger, once; the owner's business alone. `document` is JSON:
+-- {"units": [code], "kinds": [{name, owner, invariant, zero_at_close}],
+--  "routes": [{name, path, same_client, own_member, registered_account, bank_confirmed, held, asks, finishes}]}
+-- A path starts and ends where money may stay, and passes through where it may not.
+CREATE OR REPLACE FUNCTION {ledger}.declare(document text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = {ledger}, pg_temp AS $$
+DECLARE
+    declared CONSTANT jsonb := declare.document;
+    bent text;
+BEGIN
+    INSERT INTO unit SELECT place, code
+    FROM jsonb_array_elements_text(declared -> 'units') WITH ORDINALITY AS u (code, place);
+
+    INSERT INTO kind
+    SELECT place, k ->> 'name', k ->> 'owner', k ->> 'invariant', (k ->> 'zero_at_close')::boolean
+    FROM jsonb_array_elements(declared -> 'kinds') WITH ORDINALITY AS x (k, place);
+
+    INSERT INTO route
+    SELECT place, r ->> 'name',
+        (SELECT array_agg((SELECT id FROM kind WHERE name = step) ORDER BY at)
+            FROM jsonb_array_elements_text(r -> 'path') WITH ORDINALITY AS y (step, at)),
+        (r ->> 'same_client')::boolean, (r ->> 'own_member')::boolean, (r ->> 'registered_account')::boolean,
+        (r ->> 'bank_confirmed')::boolean, (r ->> 'held')::boolean, r ->> 'asks', r ->> 'finishes'
+    FROM jsonb_array_elements(declared -> 'routes') WITH ORDINALITY AS x (r, place);
+
+    SELECT string_agg(name, ', ') INTO bent FROM route
+    WHERE array_position(path, NULL) IS NOT NULL OR (
+        SELECT bool_or((kind.invariant = 'zero') <> (at > 1 AND at < cardinality(path)))
+        FROM unnest(path) WITH ORDINALITY AS y (step, at) JOIN kind ON kind.id = step);
+    IF bent IS NOT NULL THEN
+        RAISE EXCEPTION 'route %: ends where nothing may stay, or passes through where something may', bent
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN seal('declare', session_user, 0, '', document => declare.document);
+END
+$$;

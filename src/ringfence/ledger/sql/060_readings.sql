@@ -1,0 +1,31 @@
+-- What people read: every entry with its posting, in words.
+CREATE OR REPLACE VIEW {ledger}.journal WITH (security_invoker = true) AS
+SELECT p.id AS posting, p.batch, r.name AS route, s.name AS subject, k.name AS kind, o.name AS owner, u.code AS unit,
+    e.amount, e.balance, p.value_date, p.ref, p.key, e.id AS entry
+FROM {ledger}.entry AS e
+JOIN {ledger}.posting AS p ON p.id = e.id / 8
+JOIN {ledger}.account AS a ON a.id = e.account
+JOIN {ledger}.kind AS k ON k.id = a.kind
+JOIN {ledger}.party AS o ON o.id = a.owner
+JOIN {ledger}.unit AS u ON u.id = a.unit
+JOIN {ledger}.party AS s ON s.id = p.subject
+JOIN {ledger}.route AS r ON r.id = p.route;
+
+-- Accounts with their balances, in words.
+CREATE OR REPLACE VIEW {ledger}.balances WITH (security_invoker = true) AS
+SELECT k.name AS kind, o.name AS owner, u.code AS unit, a.number, a.balance, a.held_out, a.held_in,
+    a.balance - a.held_out AS available, a.id AS account
+FROM {ledger}.account AS a
+JOIN {ledger}.kind AS k ON k.id = a.kind
+JOIN {ledger}.party AS o ON o.id = a.owner
+JOIN {ledger}.unit AS u ON u.id = a.unit;
+
+-- A member's total is the sum of its clients: a reading, so that it cannot differ.
+CREATE OR REPLACE VIEW {ledger}.member_total WITH (security_invoker = true) AS
+SELECT m.name AS member, k.name AS kind, u.code AS unit, count(*) AS clients, sum(a.balance) AS balance
+FROM {ledger}.account AS a
+JOIN {ledger}.party AS o ON o.id = a.owner
+JOIN {ledger}.party AS m ON m.id = o.member
+JOIN {ledger}.kind AS k ON k.id = a.kind
+JOIN {ledger}.unit AS u ON u.id = a.unit
+GROUP BY m.name, k.name, u.code;

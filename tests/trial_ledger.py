@@ -1,0 +1,90 @@
+"""A small ledger for the tests of the kernel: every kind, every relation, paths of two, three and four accounts."""
+
+from __future__ import annotations
+
+import datetime
+
+from ringfence.database import Store
+from ringfence.ledger import AccountName, Declaration, Kind, Ledger, Party, Route, create_ledger
+
+LEDGER = "trial"
+DAY = datetime.date(2020, 3, 6)
+CLIENTS = {"ann": "m1", "bo": "m1", "cy": "m2"}
+KINDS = (
+    Kind("outside", "world", "free"),
+    Kind("wallet", "client", "non-negative"),
+    Kind("transit", "member", "zero"),
+    Kind("gate", "house", "zero"),
+    Kind("pool", "house", "non-negative"),
+    Kind("mirror", "bank", "non-positive"),
+    Kind("run", "house", "free", zero_at_close=True),
+)
+ROUTES = (
+    Route("arrival", ("outside", "wallet"), "teller", same_client=True),
+    Route("anyhow", ("outside", "wallet"), "teller"),
+    Route(
+        "deposit", ("wallet", "transit", "pool"), "teller", same_client=True, own_member=True, registered_account=True
+    ),
+    Route("gated", ("pool", "gate", "transit", "wallet"), "teller", same_client=True, own_member=True),
+    Route(
+        "withdrawal",
+        ("wallet", "mirror"),
+        "clerk",
+        "teller",
+        same_client=True,
+        registered_account=True,
+        bank_confirmed=True,
+    ),
+    Route("confirmed", ("mirror", "wallet"), "teller", same_client=True, bank_confirmed=True),
+    Route("filled", ("outside", "mirror"), "teller"),
+    Route("loss", ("wallet", "run"), "teller", same_client=True),
+    Route("profit", ("run", "wallet"), "teller", same_client=True),
+    Route("reserved", ("outside", "mirror"), "clerk", "clerk"),
+)
+DECLARATION = Declaration(
+    units=("CNY", "AU9999"),
+    kinds=KINDS,
+    routes=ROUTES,
+    logins={
+        "teller": frozenset({"reads", "posts", "closes"}),
+        "clerk": frozenset({"reads", "posts"}),
+        "registrar": frozenset({"reads", "registers"}),
+        "auditor": frozenset({"reads"}),
+    },
+)
+
+
+def account_number(client: str) -> str:
+    """The registered account of a client."""
+    return f"62-{client}"
+
+
+def make_trial_ledger(store: Store) -> None:
+    """Declare the ledger and register three clients of two members at one bank, and a bank that nobody is bound to."""
+    create_ledger(store, LEDGER, DECLARATION)
+    with Ledger(store, LEDGER, "registrar") as registrar:
+        registrar.register(
+            parties=[
+                Party("world", "world", None),
+                Party("house", "house", None),
+                Party("bank", "bank", None),
+                Party("strange-bank", "bank", None),
+                Party("m1", "member", None),
+                Party("m2", "member", None),
+                *(Party(client, "client", member) for client, member in CLIENTS.items()),
+            ],
+            accounts=[
+                (AccountName("outside", "world"), None),
+                (AccountName("outside", "world", "AU9999"), None),
+                (AccountName("pool", "house"), None),
+                (AccountName("gate", "house"), None),
+                (AccountName("run", "house"), None),
+                (AccountName("mirror", "bank"), None),
+                (AccountName("mirror", "strange-bank"), None),
+                (AccountName("transit", "m1"), None),
+                (AccountName("transit", "m2"), None),
+                *((AccountName("wallet", client), account_number(client)) for client in CLIENTS),
+                (AccountName("wallet", "ann", "AU9999"), None),
+            ],
+            bindings=[(client, "bank", account_number(client)) for client in CLIENTS if client != "cy"],
+        )
