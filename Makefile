@@ -4,7 +4,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: help demo test quick lint simulate coverage dist clean $(VENV)
+.PHONY: help demo test check lint simulate coverage dist clean $(VENV)
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -28,10 +28,10 @@ lint: $(VENV)/installed ## style, types, the direction of imports, the SQL
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar src/ringfence
 
-test: lint ## everything that must hold, on the embedded server and on any installed one
+test: lint ## everything that must hold, on an embedded server or on RINGFENCE_DATABASE_URL
 	$(BIN)/pytest -n 2
 
-quick: $(VENV)/installed ## the tests that need no database
+check: lint ## what to run before every commit: style, types, and the tests that need no database
 	$(BIN)/pytest tests/unit tests/tidy
 
 coverage: $(VENV)/installed ## the tests, with what they did not reach
@@ -40,8 +40,10 @@ coverage: $(VENV)/installed ## the tests, with what they did not reach
 simulate: $(VENV)/installed ## the model test for longer, with fresh seeds
 	$(BIN)/pytest tests/property --hypothesis-profile=long
 
-dist: $(VENV)/installed ## a wheel that runs by itself
-	$(BIN)/python -m build --wheel --outdir dist .
+dist: $(VENV)/installed ## a wheel, tried by itself in an empty environment
+	rm -rf dist
+	$(BIN)/python -m build --quiet --wheel --outdir dist .
+	$(BIN)/python tools/try_wheel.py dist
 
 clean: ## forget the environment and what was built
 	rm -rf $(VENV) dist build

@@ -24,16 +24,24 @@ from ringfence.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class BankSide:
-    """One bank, in fen: what is there now, what was there at the batch that was taken over, what is written down of it."""
+    """One bank, in fen.
+
+    What is there now; what was there at the batch that was taken over; what the movements since then add up to, positive
+    towards the circle; and what the exchange has written down as being there.
+    """
 
     now_minor: int
     taken_over_minor: int
+    in_transit_minor: int
     written_minor: int
 
     @property
-    def in_transit_minor(self) -> int:
-        """What the bank has posted and the exchange has not booked, signed: positive towards the circle."""
-        return self.now_minor - self.taken_over_minor
+    def agrees(self) -> bool:
+        """Whether the bank's balance is its movements', and the exchange wrote down what was there."""
+        return (
+            self.taken_over_minor == self.written_minor
+            and self.now_minor == self.taken_over_minor + self.in_transit_minor
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class Equation:
     @property
     def holds(self) -> bool:
         """Whether everything is accounted for, in total and at each bank, and no transit account holds anything."""
-        each = all(side.taken_over_minor == side.written_minor for side in self.banks.values())
+        each = all(side.agrees for side in self.banks.values())
         return self.difference_minor == 0 and each and self.transit_nonzero == 0
 
 
@@ -109,18 +117,25 @@ class EquationReader:
         sides, nonzero = {}, 0
         for bank, ledger in self._banks.items():
             amount, batch = written.get(bank, (0, 0))
-            ((now, then, transit),) = ledger.rows(
+            ((now, then, since, transit),) = ledger.rows(
                 """
-                SELECT coalesce(max(c.balance), 0),
-                    coalesce(max((SELECT e.balance FROM {0}.entry AS e WHERE e.account = c.id
-                        AND e.id < 8 * coalesce((SELECT first_posting + postings FROM {0}.batch WHERE id = %s), 1)
-                        ORDER BY e.id DESC LIMIT 1)), 0),
+                WITH circle AS (
+                    SELECT a.id, a.balance FROM {0}.account AS a
+                    JOIN {0}.kind AS k ON k.id = a.kind AND k.name = 'exchange-client-money'
+                ), reached AS (
+                    SELECT 8 * coalesce((SELECT first_posting + postings FROM {0}.batch WHERE id = %s), 1) AS entry
+                )
+                SELECT coalesce((SELECT balance FROM circle), 0),
+                    coalesce((SELECT e.balance FROM {0}.entry AS e
+                        WHERE e.account = (SELECT id FROM circle) AND e.id < (SELECT entry FROM reached)
+                        ORDER BY e.id DESC LIMIT 1), 0),
+                    coalesce((SELECT sum(e.amount) FROM {0}.entry AS e
+                        WHERE e.account = (SELECT id FROM circle) AND e.id >= (SELECT entry FROM reached)), 0)::bigint,
                     (SELECT count(*) FROM {0}.account WHERE invariant = 'zero' AND balance <> 0)
-                FROM {0}.account AS c JOIN {0}.kind AS k ON k.id = c.kind AND k.name = 'exchange-client-money'
                 """,
                 (batch,),
             )
-            sides[bank] = BankSide(now, then, amount)
+            sides[bank] = BankSide(now, then, since, amount)
             nonzero += transit
         return Equation(
             banks=sides,

@@ -133,14 +133,18 @@ class Result:
         return self.postings * 1_000_000 // max(1, self.microseconds)
 
 
-def run(store: Store, plan: Plan, show: Callable[[DayDone], None] = lambda day: None) -> Result:
+def run(
+    store: Store, plan: Plan, show: Callable[[DayDone], None] = lambda day: None, watch: Watch | None = None
+) -> Result:
     """Live through `plan`, from its beginning or from where an interrupted run of the same plan was.
+
+    `show` is called after every day, `watch` after every commit.
 
     Errors: DemoRunning; NotADemo; as the rooms below.
     """
     with store.connect() as administrator, _alone(administrator):
         went_on = _prepare(store, administrator, plan)
-        watch = Watch()
+        watch = watch or Watch()
         with Circle(store, BANKS, watch) as circle, EquationReader(store, BANKS) as reader:
             watch.reader = reader
             return _Run(administrator, circle, plan, watch, show).live(went_on=went_on)

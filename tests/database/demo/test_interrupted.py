@@ -1,0 +1,85 @@
+"""A market interrupted after every single commit comes to the same end as one that never was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conftest import Server
+from ringfence.custody import verify_circle
+from ringfence.database import Store
+from ringfence.demo.people import BANKS
+from ringfence.demo.run import Plan, Watch, run
+
+PLAN = Plan(days=2, clients=24, seed=3)
+LEFT = {
+    book: (
+        f"SELECT kind, owner, unit, number, balance, held_out, held_in FROM {book}.balances ORDER BY 1, 2, 3",
+        f"SELECT key, hash, value_date, payee, ref FROM {book}.posting ORDER BY key",
+    )
+    for book in (*BANKS, "exchange")
+}
+MARGIN = tuple(
+    f"SELECT * FROM exchange_margin.{table} ORDER BY 1, 2, 3" for table in ("trade", "piece", "position", "requirement")
+)
+
+
+class Interrupted(Exception):
+    """Somebody pulled the plug."""
+
+
+class Interrupting(Watch):
+    """Pulls the plug after a commit, once the equation has been read there."""
+
+    def __call__(self) -> None:
+        super().__call__()
+        assert not self.failures
+        assert self.transit_nonzero == 0
+        raise Interrupted
+
+
+def left_behind(store: Store) -> list[Any]:
+    with store.connect() as administrator:
+        queries = [*(query for book in LEFT.values() for query in book), *MARGIN]
+        return [administrator.execute(query.encode()).fetchall() for query in queries]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(server: Server) -> list[Any]:
+    database = server.create()
+    store = server.store(database)
+    run(store, PLAN)
+    left = left_behind(store)
+    server.drop(database)
+    return left
+
+
+def test_interrupted_after_every_commit(store: Store, undisturbed: list[Any]) -> None:
+    interruptions = 0
+    while True:
+        try:
+            run(store, PLAN, watch=Interrupting())
+        except Interrupted:
+            interruptions += 1
+            assert interruptions < 200, "it does not get anywhere"
+        else:
+            break
+    assert interruptions > 20
+    assert left_behind(store) == undisturbed
+    assert verify_circle(store, BANKS).ok
+
+
+@pytest.mark.parametrize("after", [3, 9, 17])
+def test_interrupted_once(store: Store, undisturbed: list[Any], after: int) -> None:
+    class Once(Watch):
+        def __call__(self) -> None:
+            super().__call__()
+            if self.reader is not None and self.checks == after:
+                raise Interrupted
+
+    with pytest.raises(Interrupted):
+        run(store, PLAN, watch=Once())
+    result = run(store, PLAN)
+    assert result.went_on
+    assert left_behind(store) == undisturbed

@@ -1,0 +1,235 @@
+"""What each login may do, asked of the catalog and tried with its real credentials.
+
+The checks return what is wrong, so that the tests can also show that they see every privilege that is given by mistake.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+
+from circles import BANKS, CLIENTS, make_circle, opened, pay_in
+from ringfence.database import Store
+from ringfence.ledger import create_member_login, role
+
+pytestmark = pytest.mark.ledgers.with_args(make_circle)
+
+SCHEMAS = (*BANKS, "exchange", "exchange_margin")
+# Another class than InsufficientPrivilege is raised for a view that cannot be written at all.
+DENIED = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.WrongObjectType,
+    psycopg.errors.ObjectNotInPrerequisiteState,
+)
+MEMBER_READS = {
+    f"exchange.{table}"
+    for table in (
+        "unit", "kind", "route", "party", "account", "binding", "posting", "entry", "hold", "journal", "balances", "member_total",
+    )
+}  # fmt: skip
+SETTLEMENT_WRITES = {
+    f"exchange_margin.{table}" for table in ("trade", "planned", "settled", "piece", "position", "requirement")
+}
+
+
+@pytest.fixture
+def member(store: Store) -> str:
+    with opened(store) as (_, transfers):
+        for client in CLIENTS:
+            pay_in(transfers, client, client, 100_00)
+    return create_member_login(store, "exchange", "m1")
+
+
+def relations(store: Store) -> list[str]:
+    with store.connect() as administrator:
+        rows = administrator.execute(
+            "SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'v', 'm', 'p', 'S', 'f') ORDER BY 1",
+            (list(SCHEMAS),),
+        ).fetchall()
+    return [name for (name,) in rows]
+
+
+def functions(store: Store) -> list[tuple[str, str]]:
+    """Every function, with a call of it in which every argument is null."""
+    with store.connect() as administrator:
+        rows = administrator.execute(
+            "SELECT format('%%I.%%I', n.nspname, p.proname), array_to_string(ARRAY("
+            "SELECT format('NULL::%%s', format_type(t, NULL)) FROM unnest(p.proargtypes) AS t), ', ') "
+            "FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE n.nspname = ANY (%s) ORDER BY 1",
+            (list(SCHEMAS),),
+        ).fetchall()
+    return [(name, f"SELECT {name}({arguments})") for name, arguments in rows]
+
+
+def attempt(connection: psycopg.Connection[Any], statement: str) -> bool:
+    """Whether the statement was not denied; nothing of it stays."""
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(statement.encode())
+    except DENIED:
+        return False
+    except psycopg.Error:
+        # It got far enough to find something else wrong.
+        return True
+    return True
+
+
+def member_excess(store: Store, member: str) -> list[str]:
+    """What a member can do, or see, beyond reading its own clients at the exchange."""
+    found = []
+    with store.connect(member) as connection:
+        for table in relations(store):
+            if attempt(connection, f"SELECT * FROM {table} LIMIT 1") != (table in MEMBER_READS):
+                found.append(f"read {table}")
+            for statement in (
+                "DELETE FROM {}",
+                "TRUNCATE {}",
+                "INSERT INTO {} DEFAULT VALUES",
+                "SELECT * FROM {} FOR UPDATE",
+            ):
+                found += [statement.format(table)] * attempt(connection, statement.format(table))
+        for table, column in columns(store):
+            if attempt(connection, f"UPDATE {table} SET {column} = NULL"):
+                found.append(f"update {table}.{column}")
+        for name, call in functions(store):
+            if name != "exchange.reading_member" and attempt(connection, call):
+                found.append(f"call {name}")
+        found += strangers_seen(connection)
+    return found
+
+
+def columns(store: Store) -> list[tuple[str, str]]:
+    with store.connect() as administrator:
+        rows = administrator.execute(
+            "SELECT format('%%I.%%I', table_schema, table_name), quote_ident(column_name) "
+            "FROM information_schema.columns WHERE table_schema = ANY (%s) ORDER BY 1, 2",
+            (list(SCHEMAS),),
+        ).fetchall()
+    return [(table, column) for table, column in rows]
+
+
+def strangers_seen(connection: psycopg.Connection[Any]) -> list[str]:
+    """What a member of the name m1 can read of anybody else's clients."""
+    own = {"m1", *(name for name, client in CLIENTS.items() if client.member == "m1")}
+    queries = {
+        "party": "SELECT name FROM exchange.party",
+        "balances": "SELECT owner FROM exchange.balances",
+        "journal": "SELECT subject FROM exchange.journal UNION SELECT owner FROM exchange.journal",
+        "member_total": "SELECT member FROM exchange.member_total",
+        "account": "SELECT CASE WHEN owner IN (SELECT id FROM exchange.party) THEN 'm1' ELSE owner::text END FROM exchange.account",
+        "posting": "SELECT CASE WHEN subject IN (SELECT id FROM exchange.party) THEN 'm1' ELSE key END FROM exchange.posting",
+        "entry": "SELECT CASE WHEN account IN (SELECT id FROM exchange.account) THEN 'm1' ELSE account::text END FROM exchange.entry",
+        "binding": "SELECT CASE WHEN client IN (SELECT id FROM exchange.party) THEN 'm1' ELSE account_number END FROM exchange.binding",
+    }
+    found = []
+    for table, query in queries.items():
+        with suppress(*DENIED):
+            seen = {str(row[0]) for row in connection.execute(query.encode()).fetchall()}
+            found += [f"see {name} in {table}" for name in sorted(seen - own)]
+    return found
+
+
+def test_a_member_reads_its_own_clients_and_can_do_nothing(store: Store, member: str) -> None:
+    assert member_excess(store, member) == []
+    with store.connect(member) as connection:
+        seen = connection.execute(
+            "SELECT owner, balance FROM exchange.balances WHERE kind = 'client-cash' ORDER BY 1"
+        ).fetchall()
+        assert seen == [("m1-ann", 100_00), ("m1-bo", 100_00)]
+        assert connection.execute("SELECT member, clients, balance FROM exchange.member_total").fetchall() == [
+            ("m1", 2, 200_00)
+        ]
+        assert connection.execute("SELECT count(*) FROM exchange.journal").fetchone() == (2,)
+
+
+@pytest.mark.parametrize(
+    ("loosened", "seen_as"),
+    [
+        ("GRANT SELECT ON exchange.batch TO {member}", "read exchange.batch"),
+        ("GRANT SELECT ON exchange_margin.trade TO PUBLIC; GRANT USAGE ON SCHEMA exchange_margin TO PUBLIC", "read exchange_margin.trade"),
+        ("GRANT INSERT ON exchange.kind TO {member}", "INSERT INTO exchange.kind"),
+        ("GRANT DELETE ON exchange.entry TO ringfence_exchange_member", "DELETE FROM exchange.entry"),
+        ("GRANT TRUNCATE ON exchange.entry TO {member}", "TRUNCATE exchange.entry"),
+        ("GRANT UPDATE (balance) ON exchange.account TO {member}", "update exchange.account.balance"),
+        ("GRANT EXECUTE ON FUNCTION exchange.post TO PUBLIC", "call exchange.post"),
+        ("GRANT EXECUTE ON FUNCTION exchange.register TO {member}", "call exchange.register"),
+        ("GRANT EXECUTE ON FUNCTION bank_a.close_day TO {member}; GRANT USAGE ON SCHEMA bank_a TO {member}", "call bank_a.close_day"),
+        ("GRANT ringfence_exchange_posts TO {member}", "call exchange.post"),
+        ("GRANT ringfence_exchange_reads TO {member}", "see m2-cy in party"),
+        ("ALTER TABLE exchange.entry DISABLE ROW LEVEL SECURITY", "in entry"),
+        ("CREATE POLICY hole ON exchange.party FOR SELECT TO PUBLIC USING (true)", "see m2 in party"),
+        ("CREATE VIEW exchange.hole AS SELECT * FROM exchange.party; GRANT SELECT ON exchange.hole TO PUBLIC", "read exchange.hole"),
+        ("ALTER VIEW exchange.balances SET (security_invoker = false)", "in balances"),
+    ],
+)  # fmt: skip
+def test_whatever_is_loosened_is_seen(store: Store, member: str, loosened: str, seen_as: str) -> None:
+    with store.connect() as administrator:
+        try:
+            administrator.execute(loosened.format(member=member).encode())
+            found = member_excess(store, member)
+        finally:
+            # Groups belong to the whole server, not to this test's database.
+            for group in ("posts", "reads"):
+                administrator.execute(f"REVOKE ringfence_exchange_{group} FROM {member}".encode())
+    assert any(seen_as in excess for excess in found), found
+
+
+def test_nobody_but_the_owner_writes_a_ledgers_tables(store: Store) -> None:
+    with store.connect() as administrator:
+        found = administrator.execute(
+            """
+            SELECT format('%%s may %%s %%I.%%I', r.rolname, privilege, n.nspname, c.relname)
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            CROSS JOIN pg_roles AS r CROSS JOIN unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) AS privilege
+            WHERE n.nspname = ANY (%s) AND c.relkind IN ('r', 'v') AND NOT r.rolsuper AND r.oid <> c.relowner
+                AND has_table_privilege(r.oid, c.oid, privilege)
+                AND NOT (r.rolname = 'ringfence_exchange_settlement' AND privilege = 'INSERT'
+                    AND n.nspname || '.' || c.relname = ANY (%s))
+                AND NOT r.rolname LIKE 'pg\\_%%'
+            """,
+            (list(SCHEMAS), list(SETTLEMENT_WRITES)),
+        ).fetchall()
+        owners = administrator.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname LIKE '%\\_owner' AND rolcanlogin"
+        ).fetchall()
+    assert found == []
+    assert owners == []
+
+
+@pytest.mark.parametrize("person", ["clerk", "link", "settlement", "registrar", "auditor"])
+def test_the_journal_cannot_be_changed_by_any_person(store: Store, person: str) -> None:
+    with store.connect(role("exchange", person)) as connection:
+        for table in ("posting", "entry", "batch", "hold", "head", "account", "party", "binding", "route", "kind"):
+            for statement in (
+                f"DELETE FROM exchange.{table}",
+                f"TRUNCATE exchange.{table}",
+                f"INSERT INTO exchange.{table} DEFAULT VALUES",
+            ):
+                assert not attempt(connection, statement), statement
+
+
+@pytest.mark.parametrize(
+    ("person", "may"),
+    [
+        ("clerk", {"post"}),
+        ("link", {"post"}),
+        ("settlement", {"post", "close_day"}),
+        ("registrar", {"register"}),
+        ("auditor", set()),
+    ],
+)
+def test_each_person_calls_what_is_theirs(store: Store, person: str, may: set[str]) -> None:
+    with store.connect(role("exchange", person)) as connection:
+        called = {name for name, call in functions(store) if attempt(connection, call)}
+    assert called == {f"exchange.{name}" for name in may}
+
+
+def test_a_person_of_one_book_cannot_enter_another(store: Store) -> None:
+    with store.connect(role("exchange", "clerk")) as connection:
+        for table in relations(store):
+            if table.startswith("bank_"):
+                assert not attempt(connection, f"SELECT * FROM {table} LIMIT 1"), table

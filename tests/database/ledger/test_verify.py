@@ -1,0 +1,147 @@
+"""The verifier finds what a superuser of the database would do to the past, and to what is kept beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ringfence.database import Store
+from ringfence.ledger import Action, Instruction, Ledger
+from ringfence.ledger.replay import BatchRow, Replay
+from ringfence.ledger.verify import MOST_FINDINGS, Verdict, verify
+from trial_ledger import CLIENTS, DAY, LEDGER, account_number, make_trial_ledger
+
+
+def make_lived_ledger(store: Store) -> None:
+    """A ledger with arrivals, deposits, a posted, a released and an open hold, and a closed day."""
+    make_trial_ledger(store)
+    with Ledger(store, LEDGER, "teller") as teller, Ledger(store, LEDGER, "clerk") as clerk:
+        outside, pool, mirror = (
+            teller.account(*a) for a in (("outside", "world"), ("pool", "house"), ("mirror", "bank"))
+        )
+        wallet = {client: teller.account("wallet", client) for client in CLIENTS}
+        for client, member in CLIENTS.items():
+            teller.post([Instruction(f"a-{client}", "arrival", client, (outside, wallet[client]), 100, DAY)])
+            if client != "cy":
+                path = (wallet[client], teller.account("transit", member), pool)
+                payee = account_number(client)
+                teller.post([Instruction(f"d-{client}", "deposit", client, path, 30, DAY, payee=payee, ref="存")])
+        teller.post([Instruction("c", "confirmed", "ann", (mirror, wallet["ann"]), 50, DAY)], ("bank", 1))
+        out = (wallet["ann"], mirror)
+        wishes = [
+            Instruction(f"w{n}", "withdrawal", "ann", out, n, DAY, action=Action.HOLD, payee=account_number("ann"))
+            for n in (1, 2, 3)
+        ]
+        held = [outcome.posting or 0 for outcome in clerk.post(wishes).outcomes]
+        finish = [
+            Instruction("p1", "withdrawal", "ann", out, 1, DAY, Action.POST_HELD, held[0], account_number("ann")),
+            Instruction("r2", "withdrawal", "ann", out, 2, DAY, Action.RELEASE, held[1], account_number("ann")),
+        ]
+        assert teller.post(finish, ("bank", 2)).refusals == []
+        teller.close_day(DAY)
+
+
+pytestmark = pytest.mark.ledgers.with_args(make_lived_ledger)
+
+
+def verdict(store: Store) -> Verdict:
+    with Ledger(store, LEDGER, "auditor") as auditor:
+        return verify(auditor)
+
+
+def test_an_untouched_ledger_verifies(store: Store) -> None:
+    seen: list[int] = []
+
+    def observe(batch: BatchRow, replay: Replay) -> None:
+        seen.append(batch.id)
+
+    with Ledger(store, LEDGER, "auditor") as auditor:
+        found = verify(auditor, observe)
+    assert found.findings == ()
+    assert (found.batches, found.postings) == (11, 11)
+    assert seen == list(range(1, 12))
+
+
+FORGERIES = {
+    "an amount edited": ("UPDATE posting SET amount = 31 WHERE key = 'd-ann'", "posting 2"),
+    "a reference edited": ("UPDATE posting SET ref = '取' WHERE key = 'd-ann'", "batch 4"),
+    "a hash edited": ("UPDATE posting SET hash = 'x' WHERE key = 'd-ann'", "batch 4"),
+    "a key edited": ("UPDATE posting SET key = 'other' WHERE key = 'd-ann'", "batch 4"),
+    "a payee edited": ("UPDATE posting SET payee = '62-bo' WHERE key = 'd-ann'", "posting 2"),
+    "a value date edited": ("UPDATE posting SET value_date = '2020-03-07' WHERE key = 'd-ann'", "batch 4"),
+    "an entry edited": ("UPDATE entry SET amount = amount - 1, balance = balance - 1 WHERE id = 19", "posting 2"),
+    "an entry's account exchanged": ("UPDATE entry SET account = (SELECT account FROM balances WHERE owner = 'bo') WHERE id = 16", "posting 2"),
+    "a posting moved with its entries": (
+        "UPDATE posting SET id = -1 WHERE id = 1; UPDATE posting SET id = 1 WHERE id = 3; UPDATE posting SET id = 3 WHERE id = -1;"
+        "UPDATE entry SET id = -id WHERE id / 8 = 1; UPDATE entry SET id = id - 16 WHERE id / 8 = 3; UPDATE entry SET id = 16 - id WHERE id < 0",
+        "batch 3",
+    ),
+    "two batches exchanged": (
+        "UPDATE batch SET id = -3 WHERE id = 3; UPDATE batch SET id = 3 WHERE id = 5; UPDATE batch SET id = 5 WHERE id = -3", "batch 3",
+    ),
+    "a posting inserted": (
+        "INSERT INTO posting SELECT 12, 11, action, route, subject, amount, hold, 'new', hash, value_date, payee, ref FROM posting WHERE id = 1", "posting 12",
+    ),
+    "entries inserted": ("INSERT INTO entry SELECT id + 1000, account, amount, balance FROM entry WHERE id IN (8, 9)", "belongs to no batch"),
+    "a posting deleted inside": ("DELETE FROM posting WHERE id = 3; DELETE FROM entry WHERE id / 8 = 3", "batch 5"),
+    "a whole batch deleted inside": ("DELETE FROM batch WHERE id = 5; DELETE FROM posting WHERE batch = 5; DELETE FROM entry WHERE id / 8 = 3", "batch 6"),
+    "the front cut off": ("DELETE FROM batch WHERE id <= 2", "batch 3"),
+    "the tail cut off": ("DELETE FROM batch WHERE id = 11", "head"),
+    "a record time edited": ("UPDATE batch SET recorded_at = recorded_at - interval '1 day' WHERE id = 4", "batch 4"),
+    "a login edited": ("UPDATE batch SET login = 'ringfence_trial_clerk' WHERE id = 4", "posting 2"),
+    "a source edited": ("UPDATE batch SET source = 4 WHERE id = 8", "posting 6"),
+    "a document edited": ("UPDATE batch SET document = replace(document, '62-cy', '62-cx') WHERE id = 2", "batch 2"),
+    "a closing edited": ("UPDATE batch SET closes = '2020-03-05' WHERE id = 11", "batch 11"),
+    "a hold's account exchanged": ("UPDATE hold SET side1 = (SELECT account FROM balances WHERE owner = 'bo') WHERE id = 9", "posting 9"),
+    "a hold deleted": ("DELETE FROM hold WHERE id = 9", "posting 9"),
+    "a balance edited": ("UPDATE account SET balance = balance + 1 WHERE id = 1", "account 1"),
+    "a hold forgotten": ("UPDATE account SET held_out = 0", "account"),
+    "an account given away": ("UPDATE account SET owner = 8 WHERE owner = 7 AND unit = 2", "account"),
+    "an account opened": ("INSERT INTO account (id, kind, invariant, owner, unit) VALUES (99, 2, 'non-negative', 8, 2)", "account 99"),
+    "a party moved to another member": ("UPDATE party SET member = 6 WHERE name = 'ann'", "party 7"),
+    "a binding changed": ("UPDATE binding SET account_number = '62-me' WHERE account_number = '62-bo'", "binding"),
+    "a kind loosened": ("ALTER TABLE account DROP CONSTRAINT account_kind_invariant_fkey; UPDATE kind SET invariant = 'free' WHERE name = 'wallet'", "kind 2"),
+    "a route loosened": ("UPDATE route SET registered_account = false WHERE name = 'deposit'", "route 3"),
+    "a route given to another": ("UPDATE route SET asks = 'ringfence_trial_clerk' WHERE name = 'arrival'", "route 1"),
+    "a day opened again": ("UPDATE head SET closed_through = '2020-03-01'", "head"),
+    "the head set back": ("UPDATE head SET posting = 10", "head"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forgery_is_found_where_it_is(store: Store, forgery: str) -> None:
+    statements, where = FORGERIES[forgery]
+    with store.connect() as superuser:
+        superuser.execute("SET search_path = trial")
+        superuser.execute("SET session_replication_role = replica")
+        for statement in statements.split(";"):
+            assert superuser.execute(statement.encode()).rowcount != 0, statement
+    found = verdict(store)
+    assert not found.ok
+    assert any(where in str(finding) for finding in found.findings), found.findings
+
+
+def test_a_forgery_that_is_consistent_in_itself_breaks_the_chain(store: Store) -> None:
+    """Amount, entries and balances are all changed to fit each other: only the link can tell."""
+    with store.connect() as superuser:
+        superuser.execute("SET search_path = trial")
+        superuser.execute("UPDATE posting SET amount = 101 WHERE id = 5")
+        superuser.execute("UPDATE entry SET amount = sign(amount) * 101 WHERE id / 8 = 5")
+        superuser.execute("UPDATE entry SET balance = balance + sign(amount) WHERE id / 8 = 5")
+        superuser.execute(
+            "UPDATE account AS a SET balance = a.balance + sign(e.amount) FROM entry AS e WHERE e.id / 8 = 5 AND e.account = a.id"
+        )
+    found = verdict(store)
+    assert any("its link is not the hash" in finding.what for finding in found.findings)
+
+
+def test_a_verifier_stops_after_enough_findings(store: Store) -> None:
+    with store.connect() as superuser:
+        superuser.execute("UPDATE trial.posting SET ref = 'forged'")
+        superuser.execute("UPDATE trial.entry SET balance = balance + id")
+        superuser.execute(
+            "INSERT INTO trial.batch SELECT id + 100, what, recorded_at, login, first_posting, postings, source, source_batch, closes, document, link FROM trial.batch"
+        )
+        superuser.execute(
+            "INSERT INTO trial.batch SELECT id + 1000, what, recorded_at, login, first_posting, postings, source, source_batch, closes, document, link FROM trial.batch"
+        )
+    assert MOST_FINDINGS <= len(verdict(store).findings) < 2 * MOST_FINDINGS

@@ -1,0 +1,213 @@
+"""The daily cycle of a whole replay, against a calculation of its own: other code, other numbers, the same fen.
+
+The calculation below knows nothing of Ringfence's rules in code. It reads prices and rates from the tables of figures,
+trades and transfers from what was booked, and computes with fractions: every lot is followed from its trade to its close.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from importlib import resources
+from math import ceil, floor
+from typing import Any
+
+import pytest
+
+from conftest import Server
+from ringfence.database import Store
+from ringfence.demo.run import Plan, run
+
+LOT = {"Au(T+D)": 1000, "mAu(T+D)": 100, "Ag(T+D)": 1}
+PLAN = Plan(days=30, clients=48, seed=11)
+
+
+def table(name: str) -> list[dict[str, str]]:
+    text = (resources.files("ringfence.margin") / "data" / name).read_text("utf-8")
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
+@pytest.fixture(scope="module")
+def lived(server: Server) -> Iterator[Store]:
+    database = server.create()
+    store = server.store(database)
+    run(store, PLAN)
+    yield store
+    server.drop(database)
+
+
+def rows(store: Store, query: str) -> list[tuple[Any, ...]]:
+    with store.connect() as administrator:
+        return administrator.execute(query.encode()).fetchall()
+
+
+def half_up(value: Fraction) -> int:
+    return floor(value + Fraction(1, 2))
+
+
+class Calculation:
+    """Every client's cash and margin, evening by evening."""
+
+    def __init__(self, store: Store) -> None:
+        self.prices = {(row["date"], row["contract"]): row for row in table("sge_2020.csv")}
+        self.days = sorted({day for day, _ in self.prices})
+        self.rates: dict[tuple[str, str], list[tuple[str, Fraction]]] = defaultdict(list)
+        for row in table("parameters.csv"):
+            rate = Fraction(Decimal(row["rate"].removesuffix("%"))) / 100
+            self.rates[row["parameter"], row["contract"]].append((row["effective_from"], rate))
+        self.trades = rows(store, "SELECT * FROM exchange_margin.trade ORDER BY trade_no")
+        self.cash: dict[str, int] = defaultdict(int)
+        self.fees = 0
+        # Open lots as (price, lots, carried from an earlier day), by client, contract and side.
+        self.lots: dict[tuple[str, str, int], list[list[Any]]] = defaultdict(list)
+
+    def rate(self, parameter: str, contract: str, day: str) -> Fraction:
+        return max((row for row in self.rates[parameter, contract] if row[0] <= day), key=lambda row: row[0])[1]
+
+    def settlement(self, contract: str, day: str) -> Fraction:
+        """The weighted average of the day in fen; of the last day before on which there was one."""
+        known = [d for d in self.days if d <= day and (d, contract) in self.prices]
+        return Fraction(Decimal(self.prices[known[-1], contract]["wavg"])) * 100
+
+    def trade(self, day: str) -> None:
+        for _, _, contract, buyer, buyer_offset, seller, seller_offset, lots, price in self.on(day):
+            for client, side, offset in ((buyer, 1, buyer_offset), (seller, -1, seller_offset)):
+                fee = half_up(lots * LOT[contract] * price * self.rate("trading-fee", contract, day))
+                self.cash[client] -= fee
+                self.fees += fee
+                if offset == "open":
+                    self.lots[client, contract, side].append([Fraction(price), lots])
+                else:
+                    self.close(client, contract, -side, lots, Fraction(price))
+
+    def on(self, day: str) -> list[tuple[Any, ...]]:
+        return [trade for trade in self.trades if trade[0].isoformat() == day]
+
+    def close(self, client: str, contract: str, side: int, lots: int, price: Fraction) -> None:
+        open_lots = self.lots[client, contract, side]
+        while lots:
+            taken = min(lots, open_lots[0][1])
+            self.cash[client] += int(side * taken * LOT[contract] * (price - open_lots[0][0]))
+            open_lots[0][1] -= taken
+            lots -= taken
+            if not open_lots[0][1]:
+                open_lots.pop(0)
+
+    def mark(self, day: str) -> None:
+        for (client, contract, side), open_lots in self.lots.items():
+            price = self.settlement(contract, day)
+            for lot in open_lots:
+                self.cash[client] += int(side * lot[1] * LOT[contract] * (price - lot[0]))
+                lot[0] = price
+
+    def defer(self, day: str) -> None:
+        following = self.days[self.days.index(day) + 1]
+        natural_days = (datetime.date.fromisoformat(following) - datetime.date.fromisoformat(day)).days
+        for contract, size in LOT.items():
+            published = self.prices.get((day, contract))
+            if published is None or published["fee_direction"] == "none":
+                continue
+            paying = 1 if published["fee_direction"] == "long_pays_short" else -1
+            held = {side: self.held(contract, side) for side in (1, -1)}
+            due = self.settlement(contract, day) * size * natural_days * self.rate("deferred-fee", contract, day)
+            paid = {client: half_up(lots * due) for client, lots in held[paying].items()}
+            for client, amount in paid.items():
+                self.cash[client] -= amount
+            for client, amount in shares(sum(paid.values()), held[-paying]).items():
+                self.cash[client] += amount
+
+    def held(self, contract: str, side: int) -> dict[str, int]:
+        found = {
+            client: sum(lot[1] for lot in lots)
+            for (client, c, s), lots in self.lots.items()
+            if (c, s) == (contract, side)
+        }
+        return {client: lots for client, lots in sorted(found.items()) if lots}
+
+    def margin(self, day: str) -> dict[str, int]:
+        margins: dict[str, int] = defaultdict(int)
+        for contract, size in LOT.items():
+            for side in (1, -1):
+                for client, lots in self.held(contract, side).items():
+                    value = lots * size * self.settlement(contract, day)
+                    margins[client] += ceil(value * self.rate("margin", contract, day))
+        return margins
+
+
+def shares(total: int, weights: dict[str, int]) -> dict[str, int]:
+    """Divide by the largest remainder, the earlier name first where two remainders are the same."""
+    whole = sum(weights.values())
+    exact = {name: Fraction(total * weight, whole) for name, weight in weights.items()}
+    given = {name: floor(share) for name, share in exact.items()}
+    for name in sorted(exact, key=lambda name: (given[name] - exact[name], name))[: total - sum(given.values())]:
+        given[name] += 1
+    return given
+
+
+def test_every_evening_comes_out_to_the_fen(lived: Store) -> None:
+    calculation = Calculation(lived)
+    moved: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for client, day, amount in rows(
+        lived,
+        "SELECT owner, value_date, amount FROM exchange.journal WHERE kind = 'client-cash' "
+        "AND route IN ('deposit', 'withdrawal', 'cover')",
+    ):
+        moved[day.isoformat()][client] += amount
+    evenings: dict[str, dict[str, int]] = defaultdict(dict)
+    for day, client, balance in rows(
+        lived,
+        "SELECT DISTINCT ON (value_date, owner) value_date, owner, balance FROM exchange.journal "
+        "WHERE kind = 'client-cash' ORDER BY value_date, owner, entry DESC",
+    ):
+        evenings[day.isoformat()][client] = balance
+    margins = {
+        (day.isoformat(), client): margin
+        for day, client, margin in rows(lived, "SELECT day, client, margin_minor FROM exchange_margin.requirement")
+    }
+    called = {
+        (day.isoformat(), client): call
+        for day, client, call in rows(
+            lived, "SELECT day, client, call_minor FROM exchange_margin.requirement WHERE call_minor > 0"
+        )
+    }
+
+    compared = 0
+    for day in map(str, PLAN.trading_days()):
+        for client, amount in moved[day].items():
+            calculation.cash[client] += amount
+        calculation.trade(day)
+        calculation.mark(day)
+        calculation.defer(day)
+        margin = calculation.margin(day)
+        for client, balance in evenings[day].items():
+            assert calculation.cash[client] == balance, (day, client)
+            assert margin.get(client, 0) == margins.get((day, client), 0), (day, client)
+            assert max(0, margin.get(client, 0) - balance) == called.get((day, client), 0), (day, client)
+            compared += 1
+    assert compared > 500
+    assert called
+    paid_out = rows(
+        lived, "SELECT coalesce(sum(-amount), 0) FROM exchange.journal WHERE kind = 'fees-due' AND route = 'fee-payout'"
+    )
+    due = rows(lived, "SELECT balance FROM exchange.balances WHERE kind = 'fees-due'")
+    assert calculation.fees == int(paid_out[0][0]) + int(due[0][0])
+
+
+def test_whoever_could_not_pay_was_covered_and_is_at_zero(lived: Store) -> None:
+    """No client is ever below zero, and a cover is to the fen what was missing."""
+    covers = rows(
+        lived, "SELECT day, client, sum(amount_minor) FROM exchange_margin.piece WHERE bank IS NOT NULL GROUP BY 1, 2"
+    )
+    for day, client, amount in covers:
+        moved = rows(
+            lived,
+            f"SELECT sum(amount_minor) FROM exchange_margin.piece WHERE day = '{day}' AND client = '{client}' AND bank IS NULL",
+        )
+        assert moved[0][0] < 0
+        assert amount <= -moved[0][0]
+    assert rows(lived, "SELECT count(*) FROM exchange.balances WHERE kind = 'client-cash' AND balance < 0") == [(0,)]
+    assert rows(lived, "SELECT min(balance) >= 0 FROM exchange.journal WHERE kind = 'client-cash'") == [(True,)]
