@@ -90,7 +90,7 @@ class Trial(RuleBasedStateMachine):
             subject=client,
             path=tuple(self.fitting(kind, client) for kind in route.path),
             amount_minor=chance.choice([1, 2, 3, 5, 8, 20, 60]),
-            value_date=chance.choice(DAYS[2:]),
+            value_date=chance.choice(DAYS[1:]),
             action=Action.HOLD if route.finishes else Action.POST,
             payee=account_number(client),
             ref=chance.choice(["", "说明"]),
@@ -147,7 +147,7 @@ class Trial(RuleBasedStateMachine):
     )
     def post(self, seed: int, login: str, source: str | None) -> None:
         chance = Random(seed)
-        instructions = [self.instruction(chance, login) for _ in range(chance.randint(1, 30))]
+        instructions = [self.instruction(chance, login) for _ in range(chance.choice([1, 2, 10, 40, 80]))]
         if source is not None and login == "teller":
             self.bank_batch += 1
         taking_over = (source, self.bank_batch) if source and login == "teller" else None
@@ -160,7 +160,7 @@ class Trial(RuleBasedStateMachine):
                 self.holds.append((result.posting, asked))
 
     @precondition(lambda self: self.model.count > 3)
-    @rule(day=st.sampled_from(DAYS[:2]))
+    @rule(day=st.sampled_from(DAYS[:3]))
     def close_day(self, day: datetime.date) -> None:
         try:
             self.logins["teller"].close_day(day)
@@ -200,7 +200,6 @@ def test_the_ledger_does_what_the_model_does(trial: type[Trial]) -> None:
     trial.seen.clear()
     run_state_machine_as_test(trial, settings=settings(stateful_step_count=8))
     # A test of refusals that never happen, or of nothing but refusals, would show little.
-    missed = {control.name for control in Control} - set(trial.seen)
-    assert missed <= {"OVERFLOW", "UNIT"}, trial.seen
+    assert len({control.name for control in Control} & set(trial.seen)) > 12, trial.seen
     assert trial.seen["POSTED"] > 0.3 * trial.seen.total(), trial.seen
     assert trial.seen["REPLAYED"] > 0
