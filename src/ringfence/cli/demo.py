@@ -44,11 +44,11 @@ _WORDS: dict[str, dict[str, str]] = {
     "wrong": {"en": "NOT VERIFIED", "zh": "核验未通过"},
     "refusal": {"en": "refused", "zh": "拒绝"},
     "covered": {
-        "en": "{client} cannot pay {amount} CNY; its {what} pays first",
-        "zh": "{client} 无力支付 {amount} 元,由{what}先行补入",
+        "en": "{client} cannot pay {amount} CNY; {what} pays it in",
+        "zh": "{client} 无力支付 {amount} 元,由{what}补入",
     },
-    "member-guarantee": {"en": "member's guarantee", "zh": "会员保证基金"},
-    "exchange-reserve": {"en": "exchange's reserve", "zh": "交易所风险准备金"},
+    "member-guarantee": {"en": "its member's guarantee", "zh": "会员保证基金"},
+    "exchange-reserve": {"en": "the exchange's reserve", "zh": "交易所风险准备金"},
     "called": {"en": "{count} clients called for margin", "zh": "{count} 名客户须追加保证金"},
     "next": {
         "en": "next: `ringfence verify` checks it again; `ringfence ring show sge` explains the circle",
@@ -88,7 +88,9 @@ def demo(
         _require_writable(json_file)
     console = Console(highlight=False)
     trading_days = plan.trading_days()
-    console.print(_WORDS["title"][said].format(first=trading_days[0], last=trading_days[-1], clients=clients))
+    console.print(
+        _WORDS["title"][said].format(first=trading_days[0], last=trading_days[-1], clients=clients), soft_wrap=True
+    )
     with Store.open(settings(store)) as opened:
         result = _live(opened, plan, console, said)
         verdict = verify_circle(opened, BANKS)
@@ -203,4 +205,4 @@ def _report(
         console.print(f"✗ {finding}", markup=False)
     verified = _WORDS["verified"][language].format(postings=verdict.postings)
     console.print(verified if verdict.ok else _WORDS["wrong"][language])
-    console.print(_WORDS["next"][language], style="dim")
+    console.print(_WORDS["next"][language], style="dim", soft_wrap=True)

@@ -21,7 +21,7 @@ from ringfence.custody.circle import CLEARING, EXCHANGE, Circle
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.errors import Language
 from ringfence.ledger import Action, Instruction, Refusal
-from ringfence.money import render, unit
+from ringfence.money import grouped, unit
 
 _CNY = unit("CNY")
 
@@ -55,10 +55,10 @@ class AuditRefusal:
 
     def text(self, language: Language = "en") -> str:
         """Say it for a reader of `language`."""
-        asked, most = render(self.withdrawal.amount_minor, _CNY), render(self.withdrawable_minor, _CNY)
+        asked, most = grouped(self.withdrawal.amount_minor, _CNY), grouped(self.withdrawable_minor, _CNY)
         if language == "zh":
-            return f"出金审核 (K4):申请 {asked},可取 {most};补入资金或平仓后方可办理"
-        return f"audit (K4): {asked} asked, {most} withdrawable; paying in or closing positions would raise it"
+            return f"出金审核 (K4):申请 {asked} CNY,可取 {most} CNY;补入资金或平仓后方可办理"
+        return f"audit (K4): {asked} CNY asked, {most} CNY withdrawable; paying in or closing positions would raise it"
 
     def __str__(self) -> str:
         return self.text("en")

@@ -13,7 +13,7 @@ from ringfence.custody import Client, Member
 
 BANKS = ("bank_a", "bank_b")
 MEMBERS = (Member("m1", "bank_a"), Member("m2", "bank_b"), Member("m3", "bank_a"))
-GUARANTEE_MINOR = 400_000_00
+GUARANTEE_MINOR = 200_000_00
 RESERVE_BANK = "bank_a"
 RESERVE_MINOR = 100_000_000_00
 
@@ -41,14 +41,14 @@ def people(count: int, seed: int) -> list[Person]:
             bank=bank,
             account_number=f"62{BANKS.index(bank) + 1:02d}{number + 1:012d}",
         )
-        # One in twelve stakes nearly everything, and of those every third lets a call go by.
+        # One in twelve stakes nearly everything, and of those every fourth lets a call go by.
         reckless = number % 12 == 7
         made.append(
             Person(
                 client=client,
                 brings_minor=rng.choice((20_000, 50_000, 100_000, 200_000, 500_000)) * 100,
                 boldness_percent=97 if reckless else rng.choice((15, 30, 45, 60)),
-                answers_calls=not (reckless and number % 36 == 7),
+                answers_calls=not (reckless and number % 48 == 7),
             )
         )
     return made

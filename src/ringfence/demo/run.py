@@ -18,11 +18,11 @@ import psycopg
 
 from ringfence import calendar, ring
 from ringfence.custody import EXCHANGE, AuditRefusal, Circle, Equation, EquationReader, Transfers, create_circle
-from ringfence.database import Store, drop_ledger, ledgers, migrate_ledger, sql_files
+from ringfence.database import SchemaChanged, Store, drop_ledger, ledgers, migrate_ledger, sql_files
 from ringfence.demo.people import BANKS, GUARANTEE_MINOR, MEMBERS, RESERVE_BANK, RESERVE_MINOR, Person, people
 from ringfence.demo.wishes import Morning, Wishes, wish
 from ringfence.errors import BadInput, Language, RingfenceError
-from ringfence.ledger import Refusal
+from ringfence.ledger import DeclaredOtherwise, Refusal
 from ringfence.margin import market as markets
 from ringfence.margin import parameters
 from ringfence.margin.day_end import SCHEMA, DayEnd, Settled, create_day_end
@@ -162,30 +162,30 @@ def _alone(administrator: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 def _prepare(store: Store, administrator: psycopg.Connection[Any], plan: Plan) -> bool:
-    """Make the books, and tell whether an interrupted run of the same plan is in them."""
+    """Make the books, and tell whether an interrupted run of the same plan is in them.
+
+    What an earlier version of the demonstration made is replaced, since nothing can depend on it.
+    """
     mine = administrator.execute("SELECT to_regclass('demo.run') IS NOT NULL").fetchone() == (True,)
-    found = [name for name in ledgers(administrator) if name in (*BANKS, EXCHANGE)]
+    found = [name for name in ledgers(administrator) if name in (*BANKS, EXCHANGE, "demo")]
     if found and not mine:
         raise NotADemo(ledgers=", ".join(found))
     going = mine and administrator.execute("SELECT days, clients, seed, finished FROM demo.run").fetchone()
     if going == (plan.days, plan.clients, plan.seed, False):
-        _create(store)
-        return True
-    for schema in (SCHEMA, *BANKS, EXCHANGE):
+        with contextlib.suppress(SchemaChanged, DeclaredOtherwise):
+            _create(store)
+            return True
+    for schema in ("demo", SCHEMA, *BANKS, EXCHANGE):
         drop_ledger(administrator, schema)
-    _migrate_demo(store, administrator)
-    administrator.execute("TRUNCATE demo.run, demo.script, demo.lived")
     _create(store)
     administrator.execute("INSERT INTO demo.run VALUES (true, %s, %s, %s)", (plan.days, plan.clients, plan.seed))
     return False
 
 
-def _migrate_demo(store: Store, administrator: psycopg.Connection[Any]) -> None:
-    store.ensure_role(administrator, "ringfence_demo_owner", login=False)
-    migrate_ledger(store, "demo", "ringfence_demo_owner", [], sql_files("ringfence.demo", "migrations"))
-
-
 def _create(store: Store) -> None:
+    with store.connect() as administrator:
+        store.ensure_role(administrator, "ringfence_demo_owner", login=False)
+    migrate_ledger(store, "demo", "ringfence_demo_owner", [], sql_files("ringfence.demo", "migrations"))
     create_circle(store, ring.load("sge"), BANKS)
     create_day_end(store)
 

@@ -21,6 +21,8 @@ from ringfence.margin import CONTRACTS, Contract, Funds, Market, Position, Quote
 from ringfence.margin.day import ClientContract
 from ringfence.margin.parameters import Parameters
 
+_RECKLESS_PERCENT = 90
+_ALL = 1_000_000
 _LARGEST_TRADE_LOTS = {"Au(T+D)": 3, "mAu(T+D)": 20, "Ag(T+D)": 60}
 
 
@@ -151,24 +153,40 @@ class _Day:
 
     def _trade(self, traded: Contract, quote: Quote) -> None:
         self._close_out(traded, quote)
+        self._gamble(traded, quote)
         for _ in range(max(1, len(self._people) // 8)):
             buyer, seller = self._rng.sample(self._people, 2)
             self._match(traded, quote, buyer, seller, self._rng.randint(1, _LARGEST_TRADE_LOTS[traded.code]))
 
     def _close_out(self, traded: Contract, quote: Quote) -> None:
-        """Close what those hold who let a call go by, against whoever has the means."""
+        """Close what those hold who let a call go by, against whoever has the means.
+
+        In a market that falls by more than five in a hundred nobody buys, in one that rises so nobody sells.
+        """
+        previous = self._market.prices(self._day)[traded.code].previous_minor
+        nobody_buys, nobody_sells = quote.close_minor * 20 < previous * 19, quote.close_minor * 20 > previous * 21
         for person in self._people:
             if person.client.name not in self._morning.calls or person.answers_calls:
                 continue
             long_lots, short_lots = self._holding(person, traded)
             for lots, sells in ((long_lots, True), (short_lots, False)):
                 left = lots
-                for _ in range(20):
+                for _ in range(0 if (nobody_buys if sells else nobody_sells) else 20):
                     if not left:
                         break
                     other = self._rng.choice([p for p in self._people if p is not person and p.answers_calls])
                     pair = (other, person) if sells else (person, other)
                     left -= self._match(traded, quote, *pair, left)
+
+    def _gamble(self, traded: Contract, quote: Quote) -> None:
+        """The reckless stake all that they have on their favourite, mostly on a rise."""
+        for number, person in enumerate(p for p in self._people if p.boldness_percent > _RECKLESS_PERCENT):
+            favourite = list(CONTRACTS)[-1 - number % len(CONTRACTS)]
+            if traded.code == favourite and self._rng.random() < (0.1 if person.answers_calls else 0.6):
+                others = [p for p in self._people if p.boldness_percent <= _RECKLESS_PERCENT]
+                for other in self._rng.sample(others, min(5, len(others))):
+                    pair = (person, other) if self._rng.random() < 0.9 else (other, person)
+                    self._match(traded, quote, *pair, _ALL)
 
     def _match(self, traded: Contract, quote: Quote, buyer: Person, seller: Person, lots: int) -> int:
         price = self._rng.randrange(quote.low_minor, quote.high_minor + 1, traded.tick_minor)

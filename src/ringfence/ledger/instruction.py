@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from ringfence.errors import Language
+from ringfence.money import grouped, unit
 
 
 class Action(IntEnum):
@@ -131,6 +132,7 @@ _ACTIONS: dict[Language, dict[Action, str]] = {
     "en": {Action.POST: "post", Action.HOLD: "hold", Action.POST_HELD: "post-held", Action.RELEASE: "release"},
     "zh": {Action.POST: "直接记账", Action.HOLD: "冻结", Action.POST_HELD: "解冻记账", Action.RELEASE: "解冻"},
 }
+_AMOUNT_SEEN = (Control.FUNDS, Control.CEILING)
 _DAY_ZERO = datetime.date(2000, 1, 1)
 
 
@@ -171,20 +173,24 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an instruction was not carried out: the control, what it saw, who was asking and who may ask."""
+    """Why an instruction was not carried out: the control, what it saw, who was asking and who may ask.
+
+    `unit` is that of the account on which the path begins.
+    """
 
     control: Control
     figure: int
     instruction: Instruction
     login: str
     asker: str
+    unit: str
 
     def text(self, language: Language = "en") -> str:
         """Say it for a reader of `language`: route, control, figures, who could allow it."""
         asked = self.instruction
         reason = _REASONS[self.control][language].format(
-            figure=self.figure,
-            amount=asked.amount_minor,
+            figure=self._amount(self.figure) if self.control in _AMOUNT_SEEN else self.figure,
+            amount=self._amount(asked.amount_minor),
             subject=asked.subject,
             payee=asked.payee,
             value_date=asked.value_date,
@@ -194,6 +200,9 @@ class Refusal:
             asker=self.asker,
         )
         return f"{asked.route} ({self.control.name.lower()}): {reason}"
+
+    def _amount(self, amount_minor: int) -> str:
+        return f"{grouped(amount_minor, unit(self.unit))} {self.unit}"
 
     def __str__(self) -> str:
         return self.text("en")

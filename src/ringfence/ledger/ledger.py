@@ -105,10 +105,9 @@ class Ledger:
         )
         self._party_ids: dict[str, int] = {name: number for number, name, _, _ in parties}
         self.parties = {name: Party(name, kind, member) for _, name, kind, member in parties}
-        accounts = self.rows("SELECT kind, owner, unit, account FROM {}.balances")
-        self.accounts: dict[AccountName, int] = {
-            AccountName(kind, owner, unit): number for kind, owner, unit, number in accounts
-        }
+        accounts = self.rows("SELECT account, kind, owner, unit FROM {}.balances")
+        self._names: dict[int, AccountName] = {number: AccountName(*name) for number, *name in accounts}
+        self.accounts: dict[AccountName, int] = {name: number for number, name in self._names.items()}
 
     def account(self, kind: str, owner: str, unit: str = "CNY") -> int:
         """The number of an account. Errors: UnknownAccount."""
@@ -227,7 +226,10 @@ class Ledger:
             return Outcome(asked, posting, status == 1, None, debit, credit)
         _, asks, finishes = self._routes.get(asked.route, (0, "", None))
         asker = finishes if asked.action >= 2 else asks
-        refusal = Refusal(Control(status), figure, asked, self.login, asker or "nobody")
+        begins = self._names.get(asked.path[0]) if asked.path else None
+        refusal = Refusal(
+            Control(status), figure, asked, self.login, asker or "nobody", begins.unit if begins else "CNY"
+        )
         return Outcome(asked, None, False, refusal, None, None)
 
     # -- readings -------------------------------------------------------------------------------------------------

@@ -94,8 +94,9 @@ class Settled:
 
     @property
     def covers(self) -> list[Piece]:
-        """What was paid in for clients that could not pay."""
-        return [piece for piece in self.pieces if piece.bank is not None]
+        """What was paid in for clients that could not pay, a guarantee before the reserve."""
+        covers = [piece for piece in self.pieces if piece.bank is not None]
+        return sorted(covers, key=lambda piece: (piece.client, piece.what != "member-guarantee"))
 
 
 def create_day_end(store: Store) -> None:

@@ -124,7 +124,7 @@ def test_the_audit_counts_a_clients_withdrawals_together(circle: Circle, transfe
     wishes = [ask("m1-ann", 200_00, key="1"), ask("m1-ann", 150_00, key="2"), ask("m1-ann", 100_00, key="3")]
     [refusal] = transfers.withdraw(DAY, wishes, {"m1-ann": 300_00})
     assert isinstance(refusal, AuditRefusal)
-    assert str(refusal).startswith("audit (K4): 150.00 asked, 100.00 withdrawable")
+    assert str(refusal).startswith("audit (K4): 150.00 CNY asked, 100.00 CNY withdrawable")
     assert "可取 100.00" in refusal.text("zh")
     assert cash(circle) == {"m1-ann": 200_00}
 

@@ -97,8 +97,8 @@ def test_a_refused_posting_never_fails_its_neighbours(teller: Ledger) -> None:
 def test_a_refusal_explains_itself_in_two_languages(teller: Ledger) -> None:
     refusal = one(teller, deposit(teller, "1", "ann", "m1", 7)).refusal
     assert refusal is not None
-    assert str(refusal) == "deposit (funds): 7 asked, 0 available; whoever pays in can raise it"
-    assert "申请 7,可用 0" in refusal.text("zh")
+    assert str(refusal) == "deposit (funds): 0.07 CNY asked, 0.00 CNY available; whoever pays in can raise it"
+    assert "申请 0.07 CNY,可用 0.00 CNY" in refusal.text("zh")
 
 
 @pytest.mark.parametrize("amount_minor", [0, -1, 10**15 + 1, 2**63, -(2**70)])

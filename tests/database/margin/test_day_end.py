@@ -202,6 +202,7 @@ def test_whoever_could_not_pay_was_covered_and_is_at_zero(lived: Store) -> None:
     covers = rows(
         lived, "SELECT day, client, sum(amount_minor) FROM exchange_margin.piece WHERE bank IS NOT NULL GROUP BY 1, 2"
     )
+    assert covers, "this market was chosen because somebody fails in it"
     for day, client, amount in covers:
         moved = rows(
             lived,
