@@ -4,7 +4,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: help demo test check lint simulate coverage dist clean $(VENV)
+.PHONY: help demo test check lint simulate mutate coverage dist clean $(VENV)
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ coverage: $(VENV)/installed ## the tests, with what they did not reach
 
 simulate: $(VENV)/installed ## the model test for longer, with fresh seeds
 	$(BIN)/pytest tests/property --hypothesis-profile=long
+
+mutate: $(VENV)/installed ## take the kernel's safeties out one by one; each must make a test fail (minutes)
+	$(BIN)/python tools/mutate.py
 
 dist: $(VENV)/installed ## a wheel, tried by itself in an empty environment
 	rm -rf dist

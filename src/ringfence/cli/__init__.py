@@ -43,7 +43,14 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Client money that nobody in the middle can touch."""
+    """Client money that nobody in the middle can touch.
+
+    Begin with `ringfence demo`: a real market runs through a closed circle in half a minute. Then `ringfence ring show sge`
+    explains who may move what, and `ringfence verify` checks that everything is true.
+
+    Books are kept in an embedded PostgreSQL in your data folder; --store DIR or RINGFENCE_STORE names another folder,
+    RINGFENCE_DATABASE_URL a server of your own. Exit codes: 0 it is so, 1 it is not so, 2 it could not be asked.
+    """
 
 
 def main() -> NoReturn:

@@ -23,6 +23,7 @@ _WORDS: dict[str, dict[str, str]] = {
         "zh": "上海黄金交易所 {first} 至 {last}:两家银行、三家会员、{clients} 名客户",
     },
     "went_on": {"en": "going on where an interrupted run was", "zh": "接续上次中断的运行"},
+    "stopped": {"en": "stopped; the same command goes on from here", "zh": "已停止;再次运行同一命令即可接续"},
     "living": {"en": "trading days", "zh": "交易日"},
     "days": {"en": "trading days", "zh": "交易日"},
     "postings": {"en": "postings", "zh": "记账笔数"},
@@ -117,15 +118,19 @@ def _live(store: Any, plan: Any, console: Console, language: Language) -> Result
     columns = (
         TextColumn(_WORDS["living"][language]), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"),
     )  # fmt: skip
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=plan.days)
+    try:
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("", total=plan.days)
 
-        def show(done: DayDone) -> None:
-            progress.update(task, completed=done.number, description=str(done.day))
-            for line in _noteworthy(done, language):
-                progress.console.print(f"[dim]{done.day}[/dim]  {line}", soft_wrap=True)
+            def show(done: DayDone) -> None:
+                progress.update(task, completed=done.number, description=str(done.day))
+                for line in _noteworthy(done, language):
+                    progress.console.print(f"[dim]{done.day}[/dim]  {line}", soft_wrap=True)
 
-        return run(store, plan, show)
+            return run(store, plan, show)
+    except KeyboardInterrupt:
+        console.print(_WORDS["stopped"][language])
+        raise typer.Exit(130) from None
 
 
 def _noteworthy(done: DayDone, language: Language) -> list[str]:

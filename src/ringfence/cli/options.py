@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 StoreOption = Annotated[
     Path | None,
-    typer.Option("--store", metavar="DIR", help="Folder of the embedded database [default: your data folder]."),
+    typer.Option("--store", metavar="DIR", help="Folder of the embedded database.", show_default="your data folder"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
 LanguageOption = Annotated[str, typer.Option("--language", metavar="LANG", help="en or zh.")]

@@ -168,6 +168,10 @@ class Replay:
             yield f"value date {posting.value_date} was closed"
         path = yield from self._path(posting, entries, hold)
         if path is None:
+            # Told once; what follows is measured against what stands there.
+            for entry in entries:
+                if entry.account in self.accounts:
+                    self.accounts[entry.account].balance = entry.balance
             return
         if [self.accounts[account].kind for account in path] != route["kinds"]:
             yield f"its accounts are not of the kinds of route {route['name']}"

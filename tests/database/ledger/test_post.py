@@ -45,6 +45,11 @@ def withdrawal(ledger: Ledger, key: str, amount_minor: int, bank: str = "bank") 
     )
 
 
+def gated(ledger: Ledger, last: int) -> Instruction:
+    names = (("pool", "house"), ("gate", "house"), ("transit", "m1"))
+    return Instruction("g", "gated", "ann", (*(ledger.account(*name) for name in names), last), 150, DAY)
+
+
 def one(ledger: Ledger, instruction: Instruction) -> Outcome:
     return ledger.post([instruction]).outcomes[0]
 
@@ -72,9 +77,7 @@ def test_a_path_is_walked_in_one_posting_and_its_transit_account_is_zero(teller:
 
 def test_a_path_of_four_is_walked_too(teller: Ledger) -> None:
     teller.post([arrival(teller, "a", "ann", 1000), deposit(teller, "d", "ann", "m1", 400)])
-    names = (("pool", "house"), ("gate", "house"), ("transit", "m1"), ("wallet", "ann"))
-    path = tuple(teller.account(*name) for name in names)
-    outcome = one(teller, Instruction("g", "gated", "ann", path, 150, DAY))
+    outcome = one(teller, gated(teller, teller.account("wallet", "ann")))
     assert (outcome.debit_balance_minor, outcome.credit_balance_minor) == (250, 750)
     assert teller.balances("gate") == {"house": 0}
 
@@ -121,6 +124,8 @@ def test_every_control_of_a_route_refuses(teller: Ledger, clerk: Ledger) -> None
         (teller, replace(good, path=(wallet, transit, pool, pool)), Control.PATH, 4),
         (teller, replace(good, path=(pool, transit, wallet)), Control.PATH, 1),
         (teller, replace(good, path=(wallet, teller.account("gate", "house"), pool)), Control.PATH, 2),
+        (teller, replace(good, path=(wallet, transit, teller.account("run", "house"))), Control.PATH, 3),
+        (teller, gated(teller, teller.account("mirror", "bank")), Control.PATH, 4),
         (teller, replace(good, subject="nobody"), Control.PARTY, 0),
         (teller, replace(good, subject="bo", payee=account_number("bo")), Control.CLIENT, 1),
         (teller, replace(good, path=(wallet, teller.account("transit", "m2"), pool)), Control.MEMBER, 2),
@@ -156,14 +161,24 @@ def test_a_non_positive_account_has_a_ceiling(teller: Ledger) -> None:
     assert one(teller, replace(filled, amount_minor=70)).credit_balance_minor == 0
 
 
-def test_a_balance_never_overflows(teller: Ledger) -> None:
+def test_a_balance_never_overflows_on_the_side_that_gives(teller: Ledger) -> None:
     most = 10**15
-    outcomes = [
-        outcome
-        for batch in range(2)
-        for outcome in teller.post([arrival(teller, f"{batch}-{i}", "ann", most) for i in range(2001)]).outcomes
+    wishes = [arrival(teller, f"{client}-{i}", client, most) for client in ("ann", "bo") for i in range(2001)]
+    refusals = teller.post(wishes).refusals
+    assert [(refusal.control, refusal.instruction.key) for refusal in refusals] == [
+        (Control.OVERFLOW, "bo-1999"),
+        (Control.OVERFLOW, "bo-2000"),
     ]
-    assert [outcome.refusal.control for outcome in outcomes if outcome.refusal] == [Control.OVERFLOW] * 2
+    assert teller.balances("outside") == {"world": -4000 * most}
+
+
+def test_a_balance_never_overflows_on_the_side_that_receives(teller: Ledger) -> None:
+    most = 10**15
+    path = (teller.account("run", "house"), teller.account("wallet", "ann"))
+    wishes = [arrival(teller, f"a-{i}", "ann", most) for i in range(2000)]
+    wishes += [Instruction(f"p-{i}", "profit", "ann", path, most, DAY) for i in range(2001)]
+    refusals = teller.post(wishes).refusals
+    assert [(refusal.control, refusal.instruction.key) for refusal in refusals] == [(Control.OVERFLOW, "p-2000")]
     assert teller.balances("wallet")["ann"] == 4000 * most
 
 

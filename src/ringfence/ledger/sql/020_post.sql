@@ -61,7 +61,6 @@ DECLARE
     -- The item at hand.
     act smallint; r smallint; a bigint; code smallint; seen bigint; len integer;
     one integer; two integer; three integer; four integer; last integer; hop integer; p integer; q integer; other integer;
-    d_balance bigint; c_balance bigint;
 BEGIN
     IF (n BETWEEN 1 AND 10000 AND array_dims(keys) = dims AND array_dims(accounts) = format('[1:%s]', size)
         AND array_dims(side1) = dims AND array_dims(side2) = dims AND array_dims(side3) = dims AND array_dims(side4) = dims

@@ -1,0 +1,121 @@
+"""Registration and declaration: what cannot be registered or declared, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from ringfence.database import Store
+from ringfence.errors import BadInput
+from ringfence.ledger import AccountName, DeclaredOtherwise, Ledger, Party, Route, create_ledger
+from trial_ledger import DECLARATION, LEDGER, make_trial_ledger
+
+pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
+
+
+@pytest.fixture
+def registrar(store: Store) -> Iterator[Ledger]:
+    with Ledger(store, LEDGER, "registrar") as ledger:
+        yield ledger
+
+
+def registered(ledger: Ledger) -> list[tuple[object, ...]]:
+    return ledger.rows(
+        "SELECT (SELECT count(*) FROM {0}.party), (SELECT count(*) FROM {0}.account), batch FROM {0}.head"
+    )
+
+
+def document(**given: list[dict[str, str]]) -> str:
+    return json.dumps({"parties": [], "accounts": [], "bindings": []} | given)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "named"),
+    [
+        (document(parties=[{"name": "dee", "role": "client", "member": "m9"}]), "m9"),
+        (document(parties=[{"name": "dee", "role": "client", "member": "ann"}]), "ann"),
+        (document(accounts=[{"kind": "purse", "owner": "ann", "unit": "CNY"}]), "purse of ann in CNY"),
+        (document(accounts=[{"kind": "wallet", "owner": "dee", "unit": "CNY"}]), "wallet of dee in CNY"),
+        (document(accounts=[{"kind": "wallet", "owner": "bo", "unit": "XAU"}]), "wallet of bo in XAU"),
+        (document(accounts=[{"kind": "wallet", "owner": "m1", "unit": "CNY"}]), "wallet of m1 in CNY"),
+        (document(bindings=[{"client": "m1", "bank": "bank", "account_number": "1"}]), "m1 at bank"),
+        (document(bindings=[{"client": "cy", "bank": "m1", "account_number": "1"}]), "cy at m1"),
+    ],
+)
+def test_what_is_unknown_is_named_and_nothing_is_registered(registrar: Ledger, wanted: str, named: str) -> None:
+    before = registered(registrar)
+    with pytest.raises(psycopg.errors.ForeignKeyViolation, match=f"unknown: {named}"):
+        registrar.rows("SELECT {}.register(%s)", (wanted,))
+    assert registered(registrar) == before
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        document(parties=[{"name": "ann", "role": "client"}]),
+        document(accounts=[{"kind": "wallet", "owner": "ann", "unit": "CNY"}]),
+        document(accounts=[{"kind": "wallet", "owner": "bo", "unit": "AU9999", "number": "62-ann"}]),
+        document(bindings=[{"client": "ann", "bank": "bank", "account_number": "62-other"}]),
+        document(bindings=[{"client": "cy", "bank": "bank", "account_number": "62-ann"}]),
+    ],
+)
+def test_what_is_there_already_is_not_registered_again(registrar: Ledger, wanted: str) -> None:
+    before = registered(registrar)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        registrar.rows("SELECT {}.register(%s)", (wanted,))
+    assert registered(registrar) == before
+
+
+def test_registering_the_same_again_through_the_ledger_changes_nothing(registrar: Ledger) -> None:
+    before = registered(registrar)
+    registrar.register(
+        parties=[Party("ann", "client", "m1")],
+        accounts=[(AccountName("wallet", "ann"), "62-ann")],
+        bindings=[("ann", "bank", "62-ann")],
+    )
+    assert registered(registrar) == before
+    registrar.register(parties=[Party("dee", "client", "m2")], accounts=[(AccountName("wallet", "dee"), None)])
+    assert registrar.party("dee") == Party("dee", "client", "m2")
+
+
+def test_an_unknown_party_is_an_error_that_says_so(registrar: Ledger) -> None:
+    with pytest.raises(BadInput, match="'dee' is not usable; expected a party that is registered in ledger trial"):
+        registrar.party("dee")
+
+
+def test_a_ledger_keeps_its_declaration(store: Store) -> None:
+    create_ledger(store, LEDGER, DECLARATION)
+    with pytest.raises(DeclaredOtherwise, match="nothing was changed"):
+        create_ledger(store, LEDGER, replace(DECLARATION, units=("CNY",)))
+
+
+@pytest.mark.parametrize(
+    "path", [("wallet", "transit"), ("transit", "pool"), ("wallet", "pool", "outside"), ("wallet", "purse")]
+)
+def test_a_path_starts_and_ends_where_money_may_stay(store: Store, path: tuple[str, ...]) -> None:
+    bent = replace(DECLARATION, routes=(Route("bent", path, "teller"),))
+    with pytest.raises(psycopg.errors.CheckViolation, match="bent"):
+        create_ledger(store, "bent", bent)
+
+
+def test_who_takes_over_nothing_cannot_say_that_it_did(store: Store) -> None:
+    call = (
+        "SELECT trial.post('{1}', '{1}', '{1}', '{0}', '{0}', '{0}', '{1}', '{1}', '{1}', "
+        "'{0}', '{k}', '{h}', '{2020-03-06}', '{p}', '{r}', 1, 1)"
+    )
+    with store.connect("ringfence_trial_teller") as teller:
+        teller.execute(call.encode())
+    with store.connect() as administrator:
+        administrator.execute(
+            "UPDATE trial.route SET asks = 'x', finishes = 'x' WHERE bank_confirmed AND finishes IS NOT NULL"
+        )
+        administrator.execute("UPDATE trial.route SET asks = 'x' WHERE bank_confirmed AND finishes IS NULL")
+    with (
+        store.connect("ringfence_trial_teller") as teller,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="takes over no batches"),
+    ):
+        teller.execute(call.encode())
