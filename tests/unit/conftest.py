@@ -11,15 +11,20 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 
 
+def places() -> list[Path]:
+    """The folder that is named, else every folder of data beside the project."""
+    named = os.environ.get("RINGFENCE_PUBLIC_DATA")
+    return [Path(named)] if named else sorted(PROJECT.parent.glob("*/data"))
+
+
 @pytest.fixture(scope="session")
-def shared_file() -> Callable[[str], Path]:
-    """Give the path of a shared data file, or skip the test and say which file it wanted."""
-    folder = Path(os.environ.get("RINGFENCE_SHARED_DATA", PROJECT / ".." / "shared" / "data"))
+def public_file() -> Callable[[str], Path]:
+    """Give the path of a file of public data, or skip the test and say which file it wanted."""
 
     def find(name: str) -> Path:
-        path = folder / name
-        if not path.is_file():
-            pytest.skip(f"shared data file {name} is absent; set RINGFENCE_SHARED_DATA to the folder that has it")
-        return path
+        for place in places():
+            if (place / name).is_file():
+                return place / name
+        pytest.skip(f"the public data file {name} is absent; RINGFENCE_PUBLIC_DATA names the folder that has it")
 
     return find

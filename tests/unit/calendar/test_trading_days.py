@@ -43,8 +43,8 @@ def test_the_days_of_2020_are_those_of_the_shipped_reports() -> None:
     assert len(DAYS.between(day("2020-01-01"), day("2020-12-31"))) == 243
 
 
-def test_the_days_of_all_years_are_those_of_the_exchanges_reports(shared_file: Callable[[str], Path]) -> None:
-    with shared_file("sge_daily/sge_daily_tidy.csv").open(encoding="utf-8", newline="") as file:
+def test_the_days_of_all_years_are_those_of_the_exchanges_reports(public_file: Callable[[str], Path]) -> None:
+    with public_file("sge_daily/sge_daily_tidy.csv").open(encoding="utf-8", newline="") as file:
         reported = {day(row["date"]) for row in csv.DictReader(file) if row["contract"] == "Au(T+D)"}
     reported = {one for one in reported if one >= DAYS.known_from}
     computed = set(DAYS.between(DAYS.known_from, max(reported)))

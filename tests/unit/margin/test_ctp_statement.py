@@ -28,8 +28,8 @@ CNY = unit("CNY")
 
 
 @pytest.fixture(scope="module")
-def statement(shared_file: Callable[[str], Path]) -> dict[str, Any]:
-    path = shared_file("ctp_statement/simnow_20210915.json")
+def statement(public_file: Callable[[str], Path]) -> dict[str, Any]:
+    path = public_file("ctp_statement/simnow_20210915.json")
     return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 

@@ -58,8 +58,8 @@ def test_the_great_falls_of_the_year(
     assert quote.direction is direction
 
 
-def test_every_figure_is_the_one_of_the_reports(shared_file: Callable[[str], Path]) -> None:
-    with shared_file("sge_daily/sge_daily_tidy.csv").open(encoding="utf-8", newline="") as file:
+def test_every_figure_is_the_one_of_the_reports(public_file: Callable[[str], Path]) -> None:
+    with public_file("sge_daily/sge_daily_tidy.csv").open(encoding="utf-8", newline="") as file:
         reported = [
             row
             for row in csv.DictReader(file)
