@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ringfence.custody import CircleVerdict
-    from ringfence.demo.run import DayDone, Result
+    from ringfence.database import Store
+    from ringfence.demo.run import DayDone, Plan, Result
     from ringfence.errors import Language
 
 _WORDS: dict[str, dict[str, str]] = {
@@ -110,7 +111,7 @@ def _require_writable(file: Path) -> None:
         raise BadInput("--json", str(file), "a file in a folder that exists")
 
 
-def _live(store: Any, plan: Any, console: Console, language: Language) -> Result:
+def _live(store: Store, plan: Plan, console: Console, language: Language) -> Result:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from ringfence.demo.run import run
@@ -150,7 +151,7 @@ def _noteworthy(done: DayDone, language: Language) -> list[str]:
     return lines
 
 
-def _figures(store: Any, result: Result, verdict: CircleVerdict) -> dict[str, Any]:
+def _figures(store: Store, result: Result, verdict: CircleVerdict) -> dict[str, Any]:
     from ringfence.cli.verify import as_figures
     from ringfence.custody import book_figures
 

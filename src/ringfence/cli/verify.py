@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 import typer
 
 from ringfence.cli.options import JsonOption, LanguageOption, StoreOption
+
+if TYPE_CHECKING:
+    from ringfence.custody import CircleVerdict
 
 _WORDS = {
     "ok": {"en": "verified", "zh": "核验通过"},
@@ -30,12 +34,12 @@ def verify(store: StoreOption = None, as_json: JsonOption = False, language: Lan
     Exit code 0: nothing is wrong. 1: something is, and where. 2: there is nothing to verify.
     """
     from ringfence.cli.options import existing_store, spoken
-    from ringfence.custody import CircleVerdict, banks_of, verify_circle
+    from ringfence.custody import banks_of, verify_circle
 
     said = spoken(language)
     started = time.monotonic()
     with existing_store(store) as opened:
-        verdict: CircleVerdict = verify_circle(opened, banks_of(opened))
+        verdict = verify_circle(opened, banks_of(opened))
     if as_json:
         typer.echo(json.dumps(as_figures(verdict), ensure_ascii=False, indent=2))
     else:
@@ -44,11 +48,8 @@ def verify(store: StoreOption = None, as_json: JsonOption = False, language: Lan
         raise typer.Exit(1)
 
 
-def as_figures(verdict: object) -> dict[str, object]:
+def as_figures(verdict: CircleVerdict) -> dict[str, object]:
     """The verdict for a program."""
-    from ringfence.custody import CircleVerdict
-
-    assert isinstance(verdict, CircleVerdict)
     return {
         "ok": verdict.ok,
         "postings_checked": verdict.postings,
@@ -57,11 +58,9 @@ def as_figures(verdict: object) -> dict[str, object]:
     }
 
 
-def _print(verdict: object, language: str, seconds: float) -> None:
-    from ringfence.custody import CircleVerdict
+def _print(verdict: CircleVerdict, language: str, seconds: float) -> None:
     from ringfence.money import grouped, unit
 
-    assert isinstance(verdict, CircleVerdict)
     cny = unit("CNY")
     for book in verdict.books:
         typer.echo(_WORDS["book"][language].format(ledger=book.ledger, batches=book.batches, postings=book.postings))

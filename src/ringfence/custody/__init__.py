@@ -21,7 +21,7 @@ from ringfence.custody.circle import (
 from ringfence.custody.equation import BankSide, Equation, EquationReader
 from ringfence.custody.report import BankBatch, Line, report_after, taken_over
 from ringfence.custody.taking_over import TakeOverRefused, take_over
-from ringfence.custody.transfers import AuditRefusal, Cover, Deposit, Transfers, Withdrawal
+from ringfence.custody.transfers import AuditRefusal, Cover, CoverSource, Deposit, Transfers, Withdrawal
 from ringfence.custody.verify import CircleVerdict, verify_circle
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "CircleVerdict",
     "Client",
     "Cover",
+    "CoverSource",
     "Deposit",
     "Equation",
     "EquationReader",

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 
 from ringfence.custody.circle import EXCHANGE
 from ringfence.custody.report import BankBatch, report_after, taken_over
@@ -88,9 +87,7 @@ class EquationReader:
     def __enter__(self) -> EquationReader:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:

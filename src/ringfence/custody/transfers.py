@@ -13,15 +13,17 @@ is taken over batch by batch, each in one commit that also says up to which batc
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from ringfence.custody.circle import CLEARING, EXCHANGE, Circle
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.errors import Language
-from ringfence.ledger import Action, Instruction, Refusal
+from ringfence.ledger import Action, Instruction, Outcome, Refusal
 from ringfence.money import grouped, unit
+
+CoverSource = Literal["member-guarantee", "exchange-reserve"]
 
 _CNY = unit("CNY")
 
@@ -72,7 +74,7 @@ class Cover:
     client: str
     amount_minor: int
     bank: str
-    source: Literal["member-guarantee", "exchange-reserve"]
+    source: CoverSource
 
 
 class _Hold(NamedTuple):
@@ -102,34 +104,36 @@ class Transfers:
 
     def arrive(self, day: datetime.date, amounts: Mapping[str, tuple[str, int]]) -> list[Refusal]:
         """Let money reach clients' own bank accounts: (client, amount in fen) by key."""
-        refusals = []
-        for bank, keys in self._by_bank({key: client for key, (client, _) in amounts.items()}).items():
+        outcomes = []
+        for bank in self._banks:
             teller = self._circle.teller[bank]
             clearing = teller.account("clearing", CLEARING)
-            refusals += teller.post(
+            outcomes += teller.post_in_batches(
                 [
                     Instruction(
                         key=key,
                         route="arrival",
-                        subject=amounts[key][0],
-                        path=(clearing, teller.account("client-bank", amounts[key][0])),
-                        amount_minor=amounts[key][1],
+                        subject=client,
+                        path=(clearing, teller.account("client-bank", client)),
+                        amount_minor=amount_minor,
                         value_date=day,
                     )
-                    for key in keys
+                    for key, (client, amount_minor) in amounts.items()
+                    if self._bank(client) == bank
                 ]
-            ).refusals
-        return refusals
+            )
+        return _refusals(outcomes)
 
     def deposit(self, day: datetime.date, deposits: Sequence[Deposit]) -> list[Refusal]:
         """Pay in at the banks, then credit at the exchange. Errors: BadInput for an unknown client; TakeOverRefused."""
-        refusals = []
-        wanted = {deposit.key: deposit for deposit in deposits}
-        for bank, keys in self._by_bank({key: deposit.client for key, deposit in wanted.items()}).items():
+        outcomes = []
+        for bank in self._banks:
             teller = self._circle.teller[bank]
             pool = teller.account("exchange-client-money", EXCHANGE)
             instructions = []
-            for deposit in (wanted[key] for key in keys):
+            for deposit in deposits:
+                if self._bank(deposit.client) != bank:
+                    continue
                 member = teller.party(deposit.client).member or ""
                 wallet = teller.account("client-bank", deposit.client)
                 instructions.append(
@@ -143,9 +147,9 @@ class Transfers:
                         payee=deposit.payer_account,
                     )
                 )
-            refusals += teller.post(instructions).refusals
+            outcomes += teller.post_in_batches(instructions)
         self.take_over()
-        return refusals
+        return _refusals(outcomes)
 
     def put_up_guarantee(self, day: datetime.date, member: str, bank: str, amount_minor: int) -> list[Refusal]:
         """Let a member's own money arrive at `bank` and put it up as its guarantee, once a day."""
@@ -233,7 +237,7 @@ class Transfers:
                     payee=withdrawal.payee_account,
                 )
             )
-        refusals += clerk.post(instructions).refusals
+        refusals += _refusals(clerk.post_in_batches(instructions))
         self.take_over()
         refusals += self.order()
         return refusals
@@ -261,7 +265,7 @@ class Transfers:
         for bank in self._banks:
             clerk = self._circle.bank_clerk[bank]
             held = self._open_holds(bank)
-            posted = clerk.post(
+            ordered = clerk.post_in_batches(
                 [
                     Instruction(
                         key=f"order:{hold.posting}",
@@ -275,7 +279,7 @@ class Transfers:
                     for hold in held
                 ]
             )
-            self._circle.link.post(
+            self._circle.link.post_in_batches(
                 [
                     Instruction(
                         key=f"release:{hold.posting}",
@@ -288,11 +292,11 @@ class Transfers:
                         hold=hold.posting,
                         payee=hold.payee,
                     )
-                    for hold, outcome in zip(held, posted.outcomes, strict=True)
+                    for hold, outcome in zip(held, ordered, strict=True)
                     if outcome.refusal
                 ]
             )
-            refusals += posted.refusals
+            refusals += _refusals(ordered)
         self.take_over()
         return refusals
 
@@ -328,9 +332,6 @@ class Transfers:
         self._circle.clerk.party(client)
         return self._bank_of[client]
 
-    def _by_bank(self, clients: Mapping[str, str]) -> dict[str, list[str]]:
-        """The keys of `clients`, by the bank of each client; banks in their order."""
-        found: dict[str, list[str]] = {}
-        for key, client in clients.items():
-            found.setdefault(self._bank(client), []).append(key)
-        return {bank: found[bank] for bank in self._banks if bank in found}
+
+def _refusals(outcomes: Iterable[Outcome]) -> list[Refusal]:
+    return [outcome.refusal for outcome in outcomes if outcome.refusal]

@@ -209,6 +209,12 @@ class Ledger:
             self._committed()
         return posted
 
+    def post_in_batches(self, instructions: Sequence[Instruction]) -> list[Outcome]:
+        """Post however many instructions, in their order, in as many commits as that takes; an outcome for each."""
+        starts = range(0, len(instructions), LARGEST_BATCH)
+        batches = (self.post(instructions[start : start + LARGEST_BATCH]) for start in starts)
+        return [outcome for posted in batches for outcome in posted.outcomes]
+
     def close_day(self, day: datetime.date) -> None:
         """Close every day up to `day`. Only a login that closes may; closing a closed day changes nothing."""
         ((batch,),) = self.rows("SELECT {}.close_day(%s)", (day,))
@@ -241,8 +247,20 @@ class Ledger:
         return day  # type: ignore[no-any-return]
 
     def balances(self, kind: str, unit: str = "CNY") -> dict[str, int]:
-        """The balance of every account of a kind, by owner, in the unit's minor part."""
-        return dict(self.rows("SELECT owner, balance FROM {}.balances WHERE kind = %s AND unit = %s", (kind, unit)))
+        """The balance of every account of a kind, by owner, in the unit's minor part.
+
+        Errors: BadInput for a kind or a unit that the ledger does not have.
+        """
+        found = self.rows("SELECT owner, balance FROM {}.balances WHERE kind = %s AND unit = %s", (kind, unit))
+        if not found:
+            self._require_declared("kind", kind, "SELECT name FROM {}.kind ORDER BY id")
+            self._require_declared("unit", unit, "SELECT code FROM {}.unit ORDER BY id")
+        return dict(found)
+
+    def _require_declared(self, field: str, name: str, query: str) -> None:
+        declared = [known for (known,) in self.rows(query)]
+        if name not in declared:
+            raise BadInput(field, name, f"one of ledger {self.name}'s: {', '.join(declared)}")
 
     def known(self, keys: Sequence[str]) -> dict[str, int]:
         """Which of these keys were carried out, and by which posting."""

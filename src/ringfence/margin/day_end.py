@@ -14,12 +14,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import psycopg
 
 from ringfence import calendar
-from ringfence.custody import EXCHANGE, Circle, Cover, Transfers
+from ringfence.custody import EXCHANGE, Circle, Cover, CoverSource, Transfers
 from ringfence.database import Store, migrate_ledger, sql_files
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Instruction, role
@@ -34,14 +34,11 @@ from ringfence.margin.positions import Position, Trade
 from ringfence.money import apply_rate, round_up
 
 SCHEMA = "exchange_margin"
-_LARGEST_BATCH = 8000
 _ROUTES = {
     "realised": ("loss", "profit"),
     "marked": ("loss", "profit"),
     "deferred": ("deferred-paid", "deferred-received"),
 }
-
-CoverSource = Literal["member-guarantee", "exchange-reserve"]
 
 
 class ReserveExhausted(RingfenceError):
@@ -236,7 +233,7 @@ class DayEnd:
         if self.is_settled(day):
             return settled
         covers = [
-            Cover(f"cover:{day}:{p.client}:{p.what}", p.client, p.amount_minor, p.bank, _source(p.what))
+            Cover(f"cover:{day}:{p.client}:{p.what}", p.client, p.amount_minor, p.bank, cast(CoverSource, p.what))
             for p in settled.pieces
             if p.bank is not None
         ]
@@ -324,11 +321,9 @@ class DayEnd:
     def _post(self, day: datetime.date, pieces: Iterable[Piece]) -> None:
         """What clients receive goes first: nobody is short who is not short in the end."""
         moves = sorted((piece for piece in pieces if piece.bank is None), key=lambda piece: piece.amount_minor < 0)
-        instructions = [self._instruction(day, piece) for piece in moves]
-        for start in range(0, len(instructions), _LARGEST_BATCH):
-            posted = self._circle.settlement.post(instructions[start : start + _LARGEST_BATCH])
-            for refusal in posted.refusals:
-                raise PlanRefused(day=day, refusal=refusal)
+        for outcome in self._circle.settlement.post_in_batches([self._instruction(day, piece) for piece in moves]):
+            if outcome.refusal:
+                raise PlanRefused(day=day, refusal=outcome.refusal)
 
     def _instruction(self, day: datetime.date, piece: Piece) -> Instruction:
         settlement = self._circle.settlement
@@ -370,7 +365,3 @@ def _pieces(client: ClientDay) -> list[Piece]:
         "deferred": client.deferred_minor,
     }
     return [Piece(client.client, what, amount) for what, amount in amounts.items() if amount]
-
-
-def _source(what: str) -> CoverSource:
-    return "member-guarantee" if what == "member-guarantee" else "exchange-reserve"

@@ -83,6 +83,13 @@ def test_what_a_client_does_not_have_is_refused_at_its_bank(circle: Circle, tran
     assert cash(circle) == {}
 
 
+def test_a_key_that_is_used_twice_at_once_is_told(circle: Circle, transfers: Transfers) -> None:
+    wishes = [Deposit("d", "m1-ann", 5_00, "6201-ann"), Deposit("d", "m1-ann", 6_00, "6201-ann")]
+    [refusal] = transfers.deposit(DAY, wishes)
+    assert refusal.control is Control.KEY
+    assert cash(circle) == {"m1-ann": 5_00}
+
+
 def test_a_withdrawal_reaches_the_registered_account(circle: Circle, transfers: Transfers) -> None:
     pay_in(transfers, "d", "m1-ann", 500_00)
     assert transfers.withdraw(DAY, [ask("m1-ann", 200_00)], {"m1-ann": 500_00}) == []

@@ -70,6 +70,18 @@ def test_interrupted_after_every_commit(store: Store, undisturbed: list[Any]) ->
     assert verify_circle(store, BANKS).ok
 
 
+def test_in_whatever_batches_it_is_posted(
+    store: Store, undisturbed: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More clients than fit a batch are no other market."""
+    monkeypatch.setattr("ringfence.ledger.ledger.LARGEST_BATCH", 5)
+    run(store, PLAN)
+    assert left_behind(store) == undisturbed
+    with store.connect() as administrator:
+        largest = administrator.execute("SELECT max(postings) FROM exchange.batch").fetchone()
+    assert largest == (5,)
+
+
 @pytest.mark.parametrize("after", [3, 9, 17])
 def test_interrupted_once(store: Store, undisturbed: list[Any], after: int) -> None:
     class Once(Watch):

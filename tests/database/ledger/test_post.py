@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from ringfence.database import Store
+from ringfence.errors import BadInput
 from ringfence.ledger import Action, Control, Instruction, Ledger, Outcome, UnknownAccount
 from trial_ledger import DAY, LEDGER, account_number, make_trial_ledger
 
@@ -284,6 +285,15 @@ def test_a_whole_batch_is_written_only_without_refusals(teller: Ledger) -> None:
 def test_an_unknown_account_is_an_error_that_says_so(teller: Ledger) -> None:
     with pytest.raises(UnknownAccount, match="no account of kind wallet for dee in CNY"):
         teller.account("wallet", "dee")
+
+
+@pytest.mark.parametrize(("kind", "unit", "named"), [("purse", "CNY", "purse"), ("wallet", "XAU", "XAU")])
+def test_balances_of_what_is_not_declared_are_never_an_empty_answer(
+    teller: Ledger, kind: str, unit: str, named: str
+) -> None:
+    with pytest.raises(BadInput, match=f"{named}.*one of ledger trial's"):
+        teller.balances(kind, unit)
+    assert teller.balances("pool", "AU9999") == {}
 
 
 @pytest.mark.parametrize("bent", ["'[0:0]={1}'::bigint[]", "'{{1}}'::bigint[]", "NULL::bigint[]", "'{}'::bigint[]"])

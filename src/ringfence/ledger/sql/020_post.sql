@@ -75,13 +75,6 @@ BEGIN
     END IF;
     SELECT * INTO STRICT before FROM head FOR UPDATE;
 
-    SELECT array_agg(coalesce(x.kind, 0) ORDER BY place), array_agg(coalesce(x.unit, 0) ORDER BY place),
-        array_agg(coalesce(x.owner, 0) ORDER BY place), array_agg(coalesce(x.balance, 0) ORDER BY place),
-        array_agg(coalesce(x.held_out, 0) ORDER BY place), array_agg(coalesce(x.held_in, 0) ORDER BY place),
-        array_agg(x.number ORDER BY place), array_agg(false)
-    INTO a_kind, a_unit, a_owner, a_balance, a_out, a_in, a_number, a_changed
-    FROM unnest(accounts) WITH ORDINALITY AS wanted (id, place) LEFT JOIN account AS x ON x.id = wanted.id;
-
     SELECT array_agg(array_position(ARRAY['zero', 'non-negative', 'non-positive', 'free'], invariant)::smallint ORDER BY id),
         array_agg(coalesce(array_position(ARRAY['client', 'member', 'bank'], owner_role), 0)::smallint ORDER BY id)
     INTO k_invariant, k_role FROM kind;
@@ -103,9 +96,8 @@ BEGIN
 
     -- Holds that are open now, numbered, so that two items of this batch cannot finish the same one.
     IF 0 < ANY (holds) THEN
-        SELECT array_agg(coalesce(number, 0) ORDER BY place), array_agg(coalesce(same, false) ORDER BY place),
-            array_agg(false)
-        INTO h_number, h_same, h_finished
+        SELECT array_agg(coalesce(number, 0) ORDER BY place), array_agg(coalesce(same, false) ORDER BY place)
+        INTO h_number, h_same
         FROM (
             SELECT wanted.place,
                 CASE WHEN o.id IS NOT NULL AND NOT EXISTS (SELECT FROM posting AS f WHERE f.hold <> 0 AND f.hold = o.id)
@@ -120,7 +112,15 @@ BEGIN
         ) AS found;
     END IF;
 
+    -- A second pass is made only where keys have to be looked up; each begins with the accounts as they are.
     LOOP
+        SELECT array_agg(coalesce(x.kind, 0) ORDER BY place), array_agg(coalesce(x.unit, 0) ORDER BY place),
+            array_agg(coalesce(x.owner, 0) ORDER BY place), array_agg(coalesce(x.balance, 0) ORDER BY place),
+            array_agg(coalesce(x.held_out, 0) ORDER BY place), array_agg(coalesce(x.held_in, 0) ORDER BY place),
+            array_agg(x.number ORDER BY place), array_agg(false)
+        INTO a_kind, a_unit, a_owner, a_balance, a_out, a_in, a_number, a_changed
+        FROM unnest(accounts) WITH ORDINALITY AS wanted (id, place) LEFT JOIN account AS x ON x.id = wanted.id;
+        h_finished := array_fill(false, ARRAY[n]);
         status := array_fill(0::smallint, ARRAY[n]);
         posting := array_fill(0::bigint, ARRAY[n]);
         figure := posting;
@@ -142,8 +142,10 @@ BEGIN
                 ELSIF p_won[p_first[i]] <> 0 THEN
                     other := p_won[p_first[i]];
                     seen := posting[other];
-                    debit_balance[i] := debit_balance[other]; credit_balance[i] := credit_balance[other];
                     code := CASE WHEN hashes[i] = hashes[other] THEN 1 ELSE 2 END;
+                    IF code = 1 THEN
+                        debit_balance[i] := debit_balance[other]; credit_balance[i] := credit_balance[other];
+                    END IF;
                 END IF;
             END IF;
 
@@ -286,7 +288,7 @@ BEGIN
             END;
         END IF;
 
-        -- Once more, with every key looked up, from the balances as they were.
+        -- Once more, with every key looked up.
         probed := true;
         SELECT array_agg(coalesce(x.id, 0) ORDER BY u.place), array_agg(coalesce(x.hash = u.h, false) ORDER BY u.place),
             array_agg(u.first ORDER BY u.place), array_agg(0)
@@ -295,11 +297,6 @@ BEGIN
             SELECT k, h, place, (min(place) OVER (PARTITION BY k))::integer AS first
             FROM unnest(keys, hashes) WITH ORDINALITY AS v (k, h, place)
         ) AS u LEFT JOIN LATERAL (SELECT y.id, y.hash FROM posting AS y WHERE y.key = u.k LIMIT 1) AS x ON true;
-        SELECT array_agg(coalesce(x.balance, 0) ORDER BY place), array_agg(coalesce(x.held_out, 0) ORDER BY place),
-            array_agg(coalesce(x.held_in, 0) ORDER BY place), array_agg(false)
-        INTO a_balance, a_out, a_in, a_changed
-        FROM unnest(accounts) WITH ORDINALITY AS wanted (id, place) LEFT JOIN account AS x ON x.id = wanted.id;
-        h_finished := array_fill(false, ARRAY[n]);
     END LOOP;
 
     IF replayed > 0 THEN
