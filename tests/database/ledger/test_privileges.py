@@ -178,6 +178,14 @@ def test_whatever_is_loosened_is_seen(store: Store, member: str, loosened: str, 
     assert any(seen_as in excess for excess in found), found
 
 
+def test_a_function_that_is_added_later_is_nobodys(store: Store, member: str) -> None:
+    with store.connect() as administrator, administrator.transaction():
+        administrator.execute("SET LOCAL ROLE ringfence_exchange_owner")
+        administrator.execute("CREATE FUNCTION exchange.later() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+    with store.connect(member) as connection:
+        assert not attempt(connection, "SELECT exchange.later()")
+
+
 def test_nobody_but_the_owner_writes_a_ledgers_tables(store: Store) -> None:
     with store.connect() as administrator:
         found = administrator.execute(
