@@ -29,6 +29,7 @@ def make_circle(store: Store) -> None:
     create_day_end(store)
     with Circle(store, BANKS) as circle:
         circle.register(MEMBERS, CLIENTS.values())
+        circle.open_day(DAY)
         refused = Transfers(circle).arrive(DAY, {f"arrival:{name}": (name, BROUGHT_MINOR) for name in CLIENTS})
     assert refused == []
 

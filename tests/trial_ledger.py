@@ -60,7 +60,7 @@ def account_number(client: str) -> str:
 
 
 def make_trial_ledger(store: Store) -> None:
-    """Declare the ledger and register three clients of two members at one bank, and a bank that nobody is bound to."""
+    """Declare the ledger and register three clients of two members at one bank, a bank that nobody is bound to, and open a day."""
     create_ledger(store, LEDGER, DECLARATION)
     with Ledger(store, LEDGER, "registrar") as registrar:
         registrar.register(
@@ -88,3 +88,5 @@ def make_trial_ledger(store: Store) -> None:
             ],
             bindings=[(client, "bank", account_number(client)) for client in CLIENTS if client != "cy"],
         )
+    with Ledger(store, LEDGER, "teller") as teller:
+        teller.open_day(DAY)

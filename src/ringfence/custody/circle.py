@@ -7,6 +7,7 @@ of that institution. Nothing here crosses a book in SQL. After every commit in a
 from __future__ import annotations
 
 import contextlib
+import datetime
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -113,6 +114,17 @@ class Circle:
     def ledgers(self) -> list[Ledger]:
         """Every way into a book, several for each."""
         return [self.link, self.clerk, self.settlement, *self.teller.values(), *self.bank_clerk.values()]
+
+    def open_day(self, day: datetime.date) -> None:
+        """Open `day` as the booking day of every book where it is not over, by the persons who close it in the evening."""
+        for ledger in (*self.bank_clerk.values(), self.settlement):
+            if ledger.closed_through < day:
+                ledger.open_day(day)
+
+    def close_day(self, day: datetime.date) -> None:
+        """Close every day up to `day` in every book, the exchange's first."""
+        for ledger in (self.settlement, *self.bank_clerk.values()):
+            ledger.close_day(day)
 
     def register(self, members: Iterable[Member], clients: Iterable[Client]) -> None:
         """Register members and clients where they are known, and bind each client at its bank and at the exchange.

@@ -236,6 +236,7 @@ class _Run:
     def _live_day(self, number: int, day: datetime.date, transfers: Transfers) -> DayDone:
         started = time.monotonic_ns()
         wishes = self._wishes(day)
+        self._circle.open_day(day)
         if number == 1:
             for member in MEMBERS:
                 transfers.put_up_guarantee(day, member.name, member.bank, GUARANTEE_MINOR)

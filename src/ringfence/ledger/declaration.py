@@ -6,7 +6,7 @@ happen. A *login* is a person's own way into the database, with the groups that 
     reads       every table of the ledger
     posts       call `post`; each route further says which login may ask and which may finish
     registers   call `register`: parties, accounts, bindings; never together with posts
-    closes      call `close_day`
+    closes      call `open_day` and `close_day`
 """
 
 from __future__ import annotations

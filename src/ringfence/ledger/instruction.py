@@ -37,17 +37,18 @@ class Control(IntEnum):
     ACCOUNT = 7
     PATH = 8
     PARTY = 9
-    UNIT = 10
-    CLIENT = 11
-    MEMBER = 12
-    PAYEE = 13
-    SOURCE = 14
-    DAY = 15
-    HOLD = 16
-    DIFFERS = 17
-    FUNDS = 18
-    CEILING = 19
-    OVERFLOW = 20
+    UNIT = 11
+    CLIENT = 12
+    MEMBER = 13
+    PAYEE = 14
+    SOURCE = 15
+    SHUT = 17
+    DAY = 18
+    HOLD = 19
+    DIFFERS = 20
+    FUNDS = 25
+    CEILING = 26
+    OVERFLOW = 27
 
 
 _REASONS: dict[Control, dict[Language, str]] = {
@@ -102,6 +103,10 @@ _REASONS: dict[Control, dict[Language, str]] = {
     Control.SOURCE: {
         "en": "not in a confirmed batch of the bank at place {figure}; that bank can confirm it",
         "zh": "路径第 {figure} 处银行未在该批次中确认;须由该银行确认",
+    },
+    Control.SHUT: {
+        "en": "no day is open since {day} was closed; whoever opens days can open the next",
+        "zh": "自 {day} 关账后尚未开新记账日;须由负责开账者开账",
     },
     Control.DAY: {
         "en": "{value_date} is closed, as is every day up to {day}; nobody can open it again",
@@ -194,7 +199,7 @@ class Refusal:
             subject=asked.subject,
             payee=asked.payee,
             value_date=asked.value_date,
-            day=_DAY_ZERO + datetime.timedelta(days=self.figure) if self.control is Control.DAY else "",
+            day=_DAY_ZERO + datetime.timedelta(days=self.figure) if self.control in (Control.SHUT, Control.DAY) else "",
             action=_ACTIONS[language][asked.action],
             login=self.login,
             asker=self.asker,

@@ -215,6 +215,12 @@ class Ledger:
         batches = (self.post(instructions[start : start + LARGEST_BATCH]) for start in starts)
         return [outcome for posted in batches for outcome in posted.outcomes]
 
+    def open_day(self, day: datetime.date) -> None:
+        """Open `day` as the booking day. Only a login that closes may; opening the open day changes nothing."""
+        ((batch,),) = self.rows("SELECT {}.open_day(%s)", (day,))
+        if batch is not None:
+            self._committed()
+
     def close_day(self, day: datetime.date) -> None:
         """Close every day up to `day`. Only a login that closes may; closing a closed day changes nothing."""
         ((batch,),) = self.rows("SELECT {}.close_day(%s)", (day,))

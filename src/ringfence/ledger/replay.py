@@ -32,6 +32,7 @@ class BatchRow(NamedTuple):
     id: int
     what: str
     recorded_at: datetime
+    day: date
     login: str
     first_posting: int
     postings: int
@@ -110,6 +111,7 @@ class Replay:
     by_kind: dict[int, list[Account]] = field(default_factory=lambda: defaultdict(list))
     open_holds: dict[int, tuple[PostingRow, tuple[int, ...]]] = field(default_factory=dict)
     taken_over: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    day: date = date(1, 1, 1)
     closed_through: date = date(1, 1, 1)
 
     # -- documents ------------------------------------------------------------------------------------------------
@@ -164,6 +166,8 @@ class Replay:
         asker = route["finishes"] if posting.action >= 2 else route["asks"]
         if batch.login != asker:
             yield f"login {batch.login} walked route {route['name']}, which is {asker}'s"
+        if self.day <= self.closed_through:
+            yield "no day was open"
         if posting.value_date <= self.closed_through:
             yield f"value date {posting.value_date} was closed"
         path = yield from self._path(posting, entries, hold)
@@ -178,6 +182,12 @@ class Replay:
             return
         yield from self._relations(batch, posting, route, path)
         yield from self._move(posting, entries, path)
+
+    def open(self, day: date) -> Iterator[str]:
+        """Take the opening of a booking day."""
+        if day <= max(self.day, self.closed_through):
+            yield f"{day} was opened after {self.day}, with every day up to {self.closed_through} closed"
+        self.day = day
 
     def close(self, day: date) -> Iterator[str]:
         """Take the closing of a day."""

@@ -107,9 +107,14 @@ class _Verification:
             self._replay.declare(batch.document or "")
         elif batch.what == "register":
             self._replay.register(batch.document or "")
+        elif batch.what == "open":
+            for wrong in self._replay.open(batch.day):
+                self._find(f"batch {batch.id}", wrong)
         elif batch.what == "close" and batch.closes:
             for wrong in self._replay.close(batch.closes):
                 self._find(f"batch {batch.id}", wrong)
+        if batch.day != self._replay.day:
+            self._find(f"batch {batch.id}", f"it is booked on {batch.day}, when {self._replay.day} was open")
         of_posting = {number: list(rows) for number, rows in itertools.groupby(entries, key=lambda row: row.id // 8)}
         of_hold = {row.id: row for row in holds}
         for number, posting in enumerate(postings, batch.first_posting):
@@ -129,8 +134,8 @@ class _Verification:
     # -- what the kernel keeps ----------------------------------------------------------------------------------------
 
     def _head(self) -> None:
-        rows = self._ledger.rows("SELECT batch, posting, link, closed_through FROM {}.head")
-        expected = (self._batches, self._postings, self._link, self._replay.closed_through)
+        rows = self._ledger.rows("SELECT batch, posting, link, day, closed_through FROM {}.head")
+        expected = (self._batches, self._postings, self._link, self._replay.day, self._replay.closed_through)
         if rows != [expected]:
             self._find("head", "it is not the end of the journal")
         repeated = self._ledger.rows("SELECT key FROM {}.posting GROUP BY key HAVING count(*) > 1 LIMIT 1")
@@ -262,6 +267,7 @@ def _link(
             batch.id,
             batch.what,
             batch.recorded_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f"),
+            batch.day,
             batch.login,
             batch.first_posting,
             batch.postings,

@@ -240,9 +240,7 @@ class DayEnd:
         if covers:
             transfers.cover(day, covers)
         self._post(day, settled.pieces)
-        self._circle.settlement.close_day(day)
-        for clerk in self._circle.bank_clerk.values():
-            clerk.close_day(day)
+        self._circle.close_day(day)
         self._connection.execute("INSERT INTO exchange_margin.settled VALUES (%s) ON CONFLICT DO NOTHING", (day,))
         return settled
 

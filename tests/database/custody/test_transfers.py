@@ -141,7 +141,7 @@ def test_what_the_bank_refuses_is_released(circle: Circle, transfers: Transfers)
     circle.bank_clerk["bank_a"].close_day(DAY)
     [refusal] = transfers.withdraw(DAY, [ask("m1-ann", 120_00)], {"m1-ann": 500_00})
     assert not isinstance(refusal, AuditRefusal)
-    assert refusal.control is Control.DAY
+    assert refusal.control is Control.SHUT
     assert cash(circle) == {"m1-ann": 500_00}
     assert circle.clerk.rows("SELECT sum(held_out), sum(held_in) FROM {}.account") == [(0, 0)]
 

@@ -266,11 +266,24 @@ def test_a_closed_day_refuses_and_a_day_with_open_runs_does_not_close(teller: Le
     teller.post([Instruction("l", "loss", "ann", (wallet, run), 5, DAY)])
     teller.close_day(DAY)
     teller.close_day(DAY)
+    tomorrow = DAY + datetime.timedelta(1)
+    refused(one(teller, replace(arrival(teller, "a", "ann", 5), value_date=tomorrow)), Control.SHUT, 7370)
+    teller.open_day(tomorrow)
     refusal = one(teller, arrival(teller, "a", "ann", 5)).refusal
     assert refusal is not None
     assert "every day up to 2020-03-06" in str(refusal)
-    assert one(teller, replace(arrival(teller, "a", "ann", 5), value_date=DAY + datetime.timedelta(1))).posting == 3
+    assert one(teller, replace(arrival(teller, "a", "ann", 5), value_date=tomorrow)).posting == 3
     assert teller.closed_through == DAY
+
+
+def test_the_booking_day_only_moves_on(teller: Ledger) -> None:
+    teller.open_day(DAY)
+    for past in (DAY - datetime.timedelta(1), None):
+        with pytest.raises(psycopg.errors.CheckViolation, match="cannot be opened: the booking day was 2020-03-06"):
+            teller.rows("SELECT {}.open_day(%s::date)", (past,))
+    teller.open_day(DAY + datetime.timedelta(3))
+    one(teller, arrival(teller, "a", "ann", 5))
+    assert teller.rows("SELECT day FROM {}.batch ORDER BY id DESC LIMIT 1") == [(DAY + datetime.timedelta(3),)]
 
 
 def test_a_whole_batch_is_written_only_without_refusals(teller: Ledger) -> None:

@@ -48,6 +48,7 @@ class Model:
     parties: dict[str, Party]
     accounts: dict[int, Account]
     bindings: dict[str, tuple[str, str]]
+    day: datetime.date = datetime.date(1, 1, 1)
     closed_through: datetime.date = datetime.date(1, 1, 1)
     postings: dict[str, tuple[Instruction, Result]] = field(default_factory=dict)
     open_holds: dict[int, Instruction] = field(default_factory=dict)
@@ -131,6 +132,8 @@ class Model:
         return None
 
     def _about_state(self, asked: Instruction, open_before: set[int]) -> tuple[Control, int] | None:
+        if self.day <= self.closed_through:
+            return Control.SHUT, (self.closed_through - DAY_ZERO).days
         if asked.value_date <= self.closed_through:
             return Control.DAY, (self.closed_through - DAY_ZERO).days
         if asked.action >= Action.POST_HELD:
@@ -174,6 +177,15 @@ class Model:
                 self.accounts[place].balance += change
                 self.entries.append((place, change, self.accounts[place].balance))
         return Result(posting=self.count, debit_balance=debit.balance, credit_balance=credit.balance)
+
+    def open(self, day: datetime.date) -> bool:
+        """Open a booking day, or tell that it is over."""
+        if day == self.day > self.closed_through:
+            return True
+        if day <= max(self.day, self.closed_through):
+            return False
+        self.day = day
+        return True
 
     def close(self, day: datetime.date) -> bool:
         """Close a day, or tell that an account that must be zero then is not."""

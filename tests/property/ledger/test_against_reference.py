@@ -56,6 +56,7 @@ class Trial(RuleBasedStateMachine):
             dict(ledger.parties),
             {number: Account(*rest) for number, *rest in rows},
             {client: ("bank", account_number(client)) for client in CLIENTS if client != "cy"},
+            day=DAY,
         )
         self.by_kind: dict[str, list[int]] = {}
         for number, kind, *_ in rows:
@@ -158,6 +159,15 @@ class Trial(RuleBasedStateMachine):
             self.seen[result.control.name if result.control else "REPLAYED" if result.replayed else "POSTED"] += 1
             if result.posting and not result.replayed and asked.action is Action.HOLD:
                 self.holds.append((result.posting, asked))
+
+    @rule(day=st.sampled_from(DAYS))
+    def open_day(self, day: datetime.date) -> None:
+        try:
+            self.logins["teller"].open_day(day)
+            opened = True
+        except psycopg.errors.CheckViolation:
+            opened = False
+        assert opened == self.model.open(day)
 
     @precondition(lambda self: self.model.count > 3)
     @rule(day=st.sampled_from(DAYS[:3]))

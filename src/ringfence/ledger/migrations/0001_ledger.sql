@@ -87,14 +87,17 @@ CREATE TABLE head (
     batch bigint NOT NULL,
     posting bigint NOT NULL,
     link bytea NOT NULL,
+    -- The booking day, on which everything is recorded that is written now; it only ever moves on.
+    day date NOT NULL,
     closed_through date NOT NULL
 );
 
 -- One link of the chain: what a single commit wrote.
 CREATE TABLE batch (
     id bigint PRIMARY KEY,
-    what text NOT NULL CHECK (what IN ('declare', 'register', 'post', 'close')),
+    what text NOT NULL CHECK (what IN ('declare', 'register', 'post', 'open', 'close')),
     recorded_at timestamptz NOT NULL,
+    day date NOT NULL,
     login name NOT NULL,
     first_posting bigint NOT NULL,
     postings integer NOT NULL,
@@ -148,4 +151,4 @@ CREATE TABLE hold (
     side4 bigint NOT NULL
 );
 
-INSERT INTO head (batch, posting, link, closed_through) VALUES (0, 0, sha256('ringfence'), '0001-01-01');
+INSERT INTO head (batch, posting, link, day, closed_through) VALUES (0, 0, sha256('ringfence'), '0001-01-01', '0001-01-01');

@@ -5,18 +5,18 @@
 -- finished by a later batch only. `source` and `source_batch` say which batch of a bank's book is taken over.
 --
 -- An item's status is 0 (carried out), 1 (its key was carried out before, by the same request) or the first refusal that
--- applies, in this order; 10 to 14 are looked for side by side along the path. `figure` is what the control saw: a side
+-- applies, in this order; 11 to 15 are looked for side by side along the path. `figure` is what the control saw: a side
 -- of the path (0: the payee itself), an amount, a posting, an action, a route or a day counted from 2000-01-01.
---      2 key      carried out before, by another request       11 client    a client's account is not the subject's
---      3 amount   not from 1 to 10^15                          12 member    a member's account is not its member's
---      4 route    no such route                                13 payee     not the account that is registered
---      5 asker    this login may not                           14 source    not confirmed by the bank on the path
---      6 action   a held route goes by hold, no other does     15 day       the day is closed
---      7 account  no such account                              16 hold      no such open hold
---      8 path     an account's kind is not the route's         17 differs   not what was held
---      9 party    the subject is not registered                18 funds     more than is available where it comes from
---     10 unit     the accounts' units differ                   19 ceiling   more than there is room for
---                                                              20 overflow  beyond what a balance can hold
+--      2 key      carried out before, by another request       13 member    a member's account is not its member's
+--      3 amount   not from 1 to 10^15                          14 payee     not the account that is registered
+--      4 route    no such route                                15 source    not confirmed by the bank on the path
+--      5 asker    this login may not                           17 shut      no day is open
+--      6 action   a held route goes by hold, no other does     18 day       the value date is closed
+--      7 account  no such account                              19 hold      no such open hold
+--      8 path     an account's kind is not the route's         20 differs   not what was held
+--      9 party    the subject is not registered                25 funds     more than is available where it comes from
+--     11 unit     the accounts' units differ                   26 ceiling   more than there is room for
+--     12 client   a client's account is not the subject's      27 overflow  beyond what a balance can hold
 -- A refused item changes nothing, and never its neighbours. Balances are those after the posting; a hold has none.
 CREATE OR REPLACE FUNCTION {ledger}.post(
     accounts bigint [], side1 integer [], side2 integer [], side3 integer [], side4 integer [],
@@ -180,30 +180,32 @@ BEGIN
                     WHILE hop < len AND code = 0 LOOP
                         hop := hop + 1;
                         p := CASE hop WHEN 1 THEN one WHEN 2 THEN two WHEN 3 THEN three ELSE four END;
-                        IF a_unit[p] <> a_unit[one] THEN code := 10; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 1 AND r_client[r] AND a_owner[p] <> subjects[i] THEN code := 11; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 2 AND r_member[r] AND a_owner[p] <> s_member[i] THEN code := 12; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 1 AND r_payee[r] AND a_number[p] <> payees[i] THEN code := 13; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 3 AND r_payee[r] AND a_owner[p] <> s_bank[i] THEN code := 13; seen := hop;
+                        IF a_unit[p] <> a_unit[one] THEN code := 11; seen := hop;
+                        ELSIF k_role[a_kind[p]] = 1 AND r_client[r] AND a_owner[p] <> subjects[i] THEN code := 12; seen := hop;
+                        ELSIF k_role[a_kind[p]] = 2 AND r_member[r] AND a_owner[p] <> s_member[i] THEN code := 13; seen := hop;
+                        ELSIF k_role[a_kind[p]] = 1 AND r_payee[r] AND a_number[p] <> payees[i] THEN code := 14; seen := hop;
+                        ELSIF k_role[a_kind[p]] = 3 AND r_payee[r] AND a_owner[p] <> s_bank[i] THEN code := 14; seen := hop;
                         ELSIF k_role[a_kind[p]] = 3 AND r_confirmed[r] AND act IN (0, 2)
-                            AND (a_owner[p] = source) IS NOT TRUE THEN code := 14; seen := hop;
+                            AND (a_owner[p] = source) IS NOT TRUE THEN code := 15; seen := hop;
                         END IF;
                     END LOOP;
                     IF code <> 0 THEN NULL;
-                    ELSIF r_payee[r] AND s_payee[i] IS NOT TRUE THEN code := 13; seen := 0;
+                    ELSIF r_payee[r] AND s_payee[i] IS NOT TRUE THEN code := 14; seen := 0;
+                    ELSIF before.day <= before.closed_through THEN
+                        code := 17; seen := before.closed_through - date '2000-01-01';
                     ELSIF (value_dates[i] > before.closed_through) IS NOT TRUE THEN
-                        code := 15; seen := before.closed_through - date '2000-01-01';
+                        code := 18; seen := before.closed_through - date '2000-01-01';
                     ELSIF act IN (2, 3) THEN
-                        IF (h_number[i] > 0 AND NOT h_finished[h_number[i]]) IS NOT TRUE THEN code := 16; seen := holds[i];
-                        ELSIF h_same[i] IS NOT TRUE THEN code := 17; seen := holds[i];
+                        IF (h_number[i] > 0 AND NOT h_finished[h_number[i]]) IS NOT TRUE THEN code := 19; seen := holds[i];
+                        ELSIF h_same[i] IS NOT TRUE THEN code := 20; seen := holds[i];
                         END IF;
-                    ELSIF holds[i] <> 0 THEN code := 16; seen := holds[i];
+                    ELSIF holds[i] <> 0 THEN code := 19; seen := holds[i];
                     ELSIF k_invariant[a_kind[one]] = 2 AND a_balance[one] - a_out[one] < a THEN
-                        code := 18; seen := a_balance[one] - a_out[one];
+                        code := 25; seen := a_balance[one] - a_out[one];
                     ELSIF k_invariant[a_kind[last]] = 3 AND a_balance[last] + a_in[last] + a > 0 THEN
-                        code := 19; seen := -(a_balance[last] + a_in[last]);
+                        code := 26; seen := -(a_balance[last] + a_in[last]);
                     ELSIF a_balance[one] - a_out[one] - a < -fullest OR a_balance[last] + a_in[last] + a > fullest THEN
-                        code := 20;
+                        code := 27;
                     END IF;
                 END IF;
             END IF;

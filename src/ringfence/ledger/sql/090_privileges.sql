@@ -5,7 +5,7 @@ GRANT USAGE ON SCHEMA {ledger} TO ringfence_{ledger}_reads, ringfence_{ledger}_m
 GRANT SELECT ON ALL TABLES IN SCHEMA {ledger} TO ringfence_{ledger}_reads;
 GRANT EXECUTE ON FUNCTION {ledger}.post TO ringfence_{ledger}_posts;
 GRANT EXECUTE ON FUNCTION {ledger}.register TO ringfence_{ledger}_registers;
-GRANT EXECUTE ON FUNCTION {ledger}.close_day TO ringfence_{ledger}_closes;
+GRANT EXECUTE ON FUNCTION {ledger}.open_day, {ledger}.close_day TO ringfence_{ledger}_closes;
 
 -- A member reads its own clients and executes nothing but the question who it is.
 CREATE OR REPLACE FUNCTION {ledger}.reading_member() RETURNS integer
