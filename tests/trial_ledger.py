@@ -40,6 +40,8 @@ ROUTES = (
     Route("loss", ("wallet", "run"), "teller", same_client=True),
     Route("profit", ("run", "wallet"), "teller", same_client=True),
     Route("reserved", ("outside", "mirror"), "clerk", "clerk"),
+    Route("payment", ("wallet", "outside"), "clerk", under="officer", same_client=True),
+    Route("payment-later", ("wallet", "outside"), "clerk", "teller", under="officer", same_client=True),
 )
 DECLARATION = Declaration(
     units=("CNY", "AU9999"),
@@ -48,6 +50,8 @@ DECLARATION = Declaration(
     logins={
         "teller": frozenset({"reads", "posts", "closes"}),
         "clerk": frozenset({"reads", "posts"}),
+        "officer": frozenset({"reads", "grants"}),
+        "deputy": frozenset({"reads", "grants"}),
         "registrar": frozenset({"reads", "registers"}),
         "auditor": frozenset({"reads"}),
     },
@@ -72,7 +76,9 @@ def make_trial_ledger(store: Store) -> None:
                 Party("m1", "member", None),
                 Party("m2", "member", None),
                 *(Party(client, "client", member) for client, member in CLIENTS.items()),
+                Party("friends", "group", None),
             ],
+            groups={"friends": ["ann", "m2"]},
             accounts=[
                 (AccountName("outside", "world"), None),
                 (AccountName("outside", "world", "AU9999"), None),

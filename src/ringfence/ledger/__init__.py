@@ -2,6 +2,7 @@
 
 declaration   what a ledger is declared with
 create        making it, its roles and its logins
+grant         who lets whom do what, how far and how long
 instruction   instructions, outcomes, refusals
 ledger        a ledger as one login sees it
 arrays        how batches travel, and what the chain hashes
@@ -10,15 +11,18 @@ sql/          the functions that write, and who may call them
 
 from ringfence.ledger.create import DeclaredOtherwise, create_ledger, create_member_login
 from ringfence.ledger.declaration import Declaration, Group, Invariant, Kind, Route, role
+from ringfence.ledger.grant import Caps, Grant, Refused
 from ringfence.ledger.instruction import Action, Control, Instruction, Outcome, Refusal
 from ringfence.ledger.ledger import AccountName, Ledger, Party, Posted, UnknownAccount
 
 __all__ = [
     "AccountName",
     "Action",
+    "Caps",
     "Control",
     "Declaration",
     "DeclaredOtherwise",
+    "Grant",
     "Group",
     "Instruction",
     "Invariant",
@@ -28,6 +32,7 @@ __all__ = [
     "Party",
     "Posted",
     "Refusal",
+    "Refused",
     "Route",
     "UnknownAccount",
     "create_ledger",

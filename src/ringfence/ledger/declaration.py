@@ -4,7 +4,8 @@ A *kind* decides everything that is enforced on an account. A *route* is a path 
 happen. A *login* is a person's own way into the database, with the groups that say what it may do at all:
 
     reads       every table of the ledger
-    posts       call `post`; each route further says which login may ask and which may finish
+    posts       call `post`; what it may post is what it has been granted
+    grants      call `give` and `revoke`: pass on what it has been granted; never together with posts
     registers   call `register`: parties, accounts, bindings; never together with posts
     closes      call `open_day` and `close_day`
 """
@@ -19,8 +20,8 @@ from typing import Literal
 from ringfence.errors import BadInput
 
 Invariant = Literal["zero", "non-negative", "non-positive", "free"]
-Group = Literal["reads", "posts", "registers", "closes"]
-GROUPS: tuple[Group, ...] = ("reads", "posts", "registers", "closes")
+Group = Literal["reads", "posts", "grants", "registers", "closes"]
+GROUPS: tuple[Group, ...] = ("reads", "posts", "grants", "registers", "closes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,10 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path of two to four kinds; `asks` and `finishes` are logins. A route with `finishes` goes by hold."""
+    """A path of two to four kinds; `asks` and `finishes` are logins. A route with `finishes` goes by hold.
+
+    The asker has its grant from the declaration; or, where `under` is given, from that login, as far as it gives one.
+    """
 
     name: str
     path: tuple[str, ...]
@@ -45,11 +49,12 @@ class Route:
     own_member: bool = False
     registered_account: bool = False
     bank_confirmed: bool = False
+    under: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One ledger's declaration. Errors: BadInput for a login that both posts and registers."""
+    """One ledger's declaration. Errors: BadInput for a login that posts and also registers or grants."""
 
     units: tuple[str, ...]
     kinds: tuple[Kind, ...]
@@ -58,8 +63,8 @@ class Declaration:
 
     def __post_init__(self) -> None:
         for login, groups in self.logins.items():
-            if {"posts", "registers"} <= groups:
-                raise BadInput("login", login, "a login that posts or one that registers, never both")
+            if "posts" in groups and groups & {"registers", "grants"}:
+                raise BadInput("login", login, "a login that posts, or one that registers or grants, never both")
 
     def document(self, ledger: str) -> str:
         """Write the declaration as the JSON that `declare` reads, with the logins of `ledger`."""
@@ -81,8 +86,15 @@ class Declaration:
                         "held": r.finishes is not None,
                         "asks": role(ledger, r.asks),
                         "finishes": r.finishes and role(ledger, r.finishes),
+                        "under": r.under and role(ledger, r.under),
                     }
                     for r in self.routes
+                ],
+                "grants": [
+                    {"power": power, "route": r.name, "grantee": role(ledger, grantee)}
+                    for r in self.routes
+                    for power, grantee in (("ask", r.under or r.asks), ("finish", r.finishes))
+                    if grantee is not None
                 ],
             },
             ensure_ascii=False,

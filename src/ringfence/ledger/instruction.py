@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from ringfence.errors import Language
+from ringfence.ledger.grant import Grant
 from ringfence.money import grouped, unit
 
 
@@ -37,6 +38,7 @@ class Control(IntEnum):
     ACCOUNT = 7
     PATH = 8
     PARTY = 9
+    SCOPE = 10
     UNIT = 11
     CLIENT = 12
     MEMBER = 13
@@ -46,6 +48,10 @@ class Control(IntEnum):
     DAY = 18
     HOLD = 19
     DIFFERS = 20
+    ITEM = 21
+    DAILY = 22
+    PERIOD = 23
+    EXPOSURE = 24
     FUNDS = 25
     CEILING = 26
     OVERFLOW = 27
@@ -65,8 +71,8 @@ _REASONS: dict[Control, dict[Language, str]] = {
         "zh": "无此通路;只有封闭圈声明才能增加通路",
     },
     Control.ASKER: {
-        "en": "{login} may not ask for it; {asker} may",
-        "zh": "{login} 无权发起;应由 {asker} 发起",
+        "en": "{login} has no grant for it; {grantor} can give one to {asker} alone",
+        "zh": "{login} 未获授权;{grantor} 只能授权给 {asker}",
     },
     Control.ACTION: {
         "en": "the route does not go by {action}; its declaration says whether it is held first",
@@ -83,6 +89,10 @@ _REASONS: dict[Control, dict[Language, str]] = {
     Control.PARTY: {
         "en": "{subject} is not registered; the registrar can register it",
         "zh": "{subject} 未登记;可由登记员登记",
+    },
+    Control.SCOPE: {
+        "en": "no grant of {login} is for {subject}; {grantor} can give one",
+        "zh": "{login} 的授权不含 {subject};{grantor} 可以授权",
     },
     Control.UNIT: {
         "en": "the account at place {figure} is kept in another unit; nobody can allow it",
@@ -120,6 +130,22 @@ _REASONS: dict[Control, dict[Language, str]] = {
         "en": "not what hold {figure} holds; it is finished in full, for the same party, amount, accounts and payee",
         "zh": "与冻结 {figure} 的内容不符;须按同一主体、金额、账户与收款人全额了结",
     },
+    Control.ITEM: {
+        "en": "{amount} asked, {cap} allowed at once by {grant}; {grantor} can let it pass",
+        "zh": "申请 {amount},{grant} 单笔上限 {cap};{grantor} 可以放行",
+    },
+    Control.DAILY: {
+        "en": "{amount} asked, {figure} of {cap} a day used under {grant}; {grantor} can raise it",
+        "zh": "申请 {amount},{grant} 每日上限 {cap} 已用 {figure};{grantor} 可以提高",
+    },
+    Control.PERIOD: {
+        "en": "{amount} asked, {figure} of {cap} in {days} days used under {grant}; {grantor} can raise it",
+        "zh": "申请 {amount},{grant} {days} 日上限 {cap} 已用 {figure};{grantor} 可以提高",
+    },
+    Control.EXPOSURE: {
+        "en": "{amount} asked, {figure} of {cap} held under {grant}; {grantor} can raise it",
+        "zh": "申请 {amount},{grant} 敞口上限 {cap} 已冻结 {figure};{grantor} 可以提高",
+    },
     Control.FUNDS: {
         "en": "{amount} asked, {figure} available; whoever pays in can raise it",
         "zh": "申请 {amount},可用 {figure};补入资金后方可办理",
@@ -137,7 +163,15 @@ _ACTIONS: dict[Language, dict[Action, str]] = {
     "en": {Action.POST: "post", Action.HOLD: "hold", Action.POST_HELD: "post-held", Action.RELEASE: "release"},
     "zh": {Action.POST: "直接记账", Action.HOLD: "冻结", Action.POST_HELD: "解冻记账", Action.RELEASE: "解冻"},
 }
-_AMOUNT_SEEN = (Control.FUNDS, Control.CEILING)
+_AMOUNT_SEEN = (Control.DAILY, Control.PERIOD, Control.EXPOSURE, Control.FUNDS, Control.CEILING)
+_CAPS = {
+    Control.ITEM: "per_item_minor",
+    Control.DAILY: "per_day_minor",
+    Control.PERIOD: "per_period_minor",
+    Control.EXPOSURE: "exposure_minor",
+}
+_DECLARATION: dict[Language, str] = {"en": "the ring's declaration", "zh": "封闭圈声明"}
+_GRANT: dict[Language, str] = {"en": "grant {number} to {grantee}", "zh": "授权 {number}(予 {grantee})"}
 _DAY_ZERO = datetime.date(2000, 1, 1)
 
 
@@ -180,7 +214,8 @@ class Instruction:
 class Refusal:
     """Why an instruction was not carried out: the control, what it saw, who was asking and who may ask.
 
-    `unit` is that of the account on which the path begins.
+    `unit` is that of the account on which the path begins. `grant` is the one whose cap refused: the uppermost, so that
+    whoever gave it is the nearest who can raise it. `under` is the login that grants the route, if not the declaration.
     """
 
     control: Control
@@ -189,10 +224,14 @@ class Refusal:
     login: str
     asker: str
     unit: str
+    grant: Grant | None = None
+    under: str | None = None
 
     def text(self, language: Language = "en") -> str:
         """Say it for a reader of `language`: route, control, figures, who could allow it."""
-        asked = self.instruction
+        asked, grant = self.instruction, self.grant
+        grantor = self.under if grant is None else grant.grantor if grant.parent else None
+        cap = getattr(grant.caps, _CAPS[self.control]) if grant and self.control in _CAPS else 0
         reason = _REASONS[self.control][language].format(
             figure=self._amount(self.figure) if self.control in _AMOUNT_SEEN else self.figure,
             amount=self._amount(asked.amount_minor),
@@ -203,6 +242,10 @@ class Refusal:
             action=_ACTIONS[language][asked.action],
             login=self.login,
             asker=self.asker,
+            grantor=grantor or _DECLARATION[language],
+            grant=_GRANT[language].format(number=grant.id, grantee=grant.grantee) if grant else "",
+            cap=self._amount(cap),
+            days=grant.caps.period_days if grant else "",
         )
         return f"{asked.route} ({self.control.name.lower()}): {reason}"
 
@@ -218,7 +261,7 @@ class Outcome:
     """What became of an instruction: `posting` unless it was refused; `replayed` where that was earlier.
 
     The balances are those of the first and the last account of the path after the posting; a hold and its release
-    move nothing and have none.
+    move nothing and have none. `under` is the grant that carried it.
     """
 
     instruction: Instruction
@@ -227,3 +270,4 @@ class Outcome:
     refusal: Refusal | None
     debit_balance_minor: int | None
     credit_balance_minor: int | None
+    under: int | None

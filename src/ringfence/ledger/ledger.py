@@ -19,9 +19,22 @@ from ringfence.database import Store
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger.arrays import ByteaArray, DateArray, Int2Array, Int4Array, Int8Array, TextArray, register_arrays
 from ringfence.ledger.declaration import role
+from ringfence.ledger.grant import GRANTS_QUERY, NO_CAPS, Caps, Grant, Refused
 from ringfence.ledger.instruction import Control, Instruction, Outcome, Refusal
 
 LARGEST_BATCH = 8192
+
+
+class RouteOf(NamedTuple):
+    """A route's number, and the logins that ask, finish, and give the asker its grant."""
+
+    number: int
+    asks: str
+    finishes: str | None
+    under: str | None
+
+
+_NO_ROUTE = RouteOf(0, "nobody", None, None)
 
 
 class UnknownAccount(RingfenceError):
@@ -73,9 +86,11 @@ class Ledger:
         self._committed = committed or (lambda: None)
         register_arrays(self.connection)
         self._schema = sql.Identifier(name)
-        self._routes: dict[str, tuple[int, str, str | None]] = {
-            row[1]: (row[0], row[2], row[3]) for row in self.rows("SELECT id, name, asks, finishes FROM {}.route")
+        self._routes: dict[str, RouteOf] = {
+            row[1]: RouteOf(row[0], *row[2:])
+            for row in self.rows("SELECT id, name, asks, finishes, under FROM {}.route")
         }
+        self._grants: dict[int, Grant] = {}
         self._post = sql.SQL("SELECT * FROM {}.post({})").format(
             self._schema, sql.SQL(", ").join([sql.Placeholder()] * 17)
         )
@@ -128,9 +143,11 @@ class Ledger:
         *,
         parties: Iterable[Party] = (),
         accounts: Iterable[tuple[AccountName, str | None]] = (),
+        groups: Mapping[str, Iterable[str]] | None = None,
         bindings: Iterable[tuple[str, str, str]] = (),
     ) -> None:
-        """Register what is not registered yet: parties, accounts with their numbers, and (client, bank, account number).
+        """Register what is not registered yet: parties, accounts with their numbers, who is in which group from now on,
+        and (client, bank, account number).
 
         Parties come before whoever names them. Only a login that registers may; errors are the database's.
         """
@@ -149,6 +166,7 @@ class Ledger:
                 for name, number in accounts
                 if name not in self.accounts
             ],
+            "groups": [{"name": name, "parties": list(who)} for name, who in (groups or {}).items()],
             "bindings": [
                 {"client": client, "bank": bank, "account_number": number}
                 for client, bank, number in bindings
@@ -186,7 +204,7 @@ class Ledger:
             Int8Array.pack(accounts or [0]),
             *(Int4Array.pack(side) for side in sides),
             Int2Array.pack([asked.action for asked in instructions]),
-            Int2Array.pack([self._routes.get(asked.route, (0,))[0] for asked in instructions]),
+            Int2Array.pack([self._routes.get(asked.route, _NO_ROUTE).number for asked in instructions]),
             Int4Array.pack([self._party_ids.get(asked.subject, 0) for asked in instructions]),
             Int8Array.pack([_whole(asked.amount_minor) for asked in instructions]),
             Int8Array.pack([asked.hold for asked in instructions]),
@@ -232,17 +250,95 @@ class Ledger:
         return self._party_ids[bank]
 
     def _outcome(
-        self, asked: Instruction, status: int, posting: int, figure: int, debit: int | None, credit: int | None
+        self,
+        asked: Instruction,
+        status: int,
+        posting: int,
+        under: int,
+        figure: int,
+        debit: int | None,
+        credit: int | None,
     ) -> Outcome:
         if status <= 1:
-            return Outcome(asked, posting, status == 1, None, debit, credit)
-        _, asks, finishes = self._routes.get(asked.route, (0, "", None))
-        asker = finishes if asked.action >= 2 else asks
+            return Outcome(asked, posting, status == 1, None, debit, credit, under)
+        route = self._routes.get(asked.route, _NO_ROUTE)
+        asker = route.finishes if asked.action >= 2 else route.asks
         begins = self._names.get(asked.path[0]) if asked.path else None
         refusal = Refusal(
-            Control(status), figure, asked, self.login, asker or "nobody", begins.unit if begins else "CNY"
+            Control(status),
+            figure,
+            asked,
+            self.login,
+            asker or "nobody",
+            begins.unit if begins else "CNY",
+            self._grant(under) if under else None,
+            route.under,
         )
-        return Outcome(asked, None, False, refusal, None, None)
+        return Outcome(asked, None, False, refusal, None, None, None)
+
+    # -- grants ---------------------------------------------------------------------------------------------------
+
+    def give(
+        self,
+        key: str,
+        *,
+        parent: int,
+        grantee: str,
+        scope: str | None = None,
+        only_for: str | None = None,
+        caps: Caps = NO_CAPS,
+        valid_from: datetime.date | None = None,
+        valid_until: datetime.date | None = None,
+    ) -> int:
+        """Give a grant under `parent`, which this login has, to the login of the person `grantee`; return its number.
+
+        `scope` is a client, a member with its clients, or a group; `only_for` the key of the one instruction that it is
+        for. Whatever is not said is as in the parent. The same key gives the same grant. Errors: Refused.
+        """
+        said = {"parent": parent, "grantee": role(self.name, grantee), "scope": scope, "key": only_for}
+        said |= {
+            "valid_from": valid_from and valid_from.isoformat(),
+            "valid_until": valid_until and valid_until.isoformat(),
+        }
+        document = {name: value for name, value in said.items() if value is not None} | caps.document()
+        batch = self._instruct("give", key, document)
+        ((number,),) = self.rows("SELECT id FROM {}.grants WHERE given = %s", (batch,))
+        return int(number)
+
+    def revoke(self, key: str, grant: int) -> None:
+        """End a grant and all below it. Errors: Refused, unless this login gave it or one above it."""
+        self._instruct("revoke", key, {"revoke": grant})
+
+    def grants(self) -> list[Grant]:
+        """Every grant that was ever given, in that order."""
+        return [Grant.from_row(row) for row in self.rows(GRANTS_QUERY + " ORDER BY g.id")]
+
+    def granted(self, route: str) -> list[Grant]:
+        """The standing grants by which this login may ask on `route`, or pass that on; the first given first."""
+        return [
+            grant
+            for grant in self.grants()
+            if (grant.grantee, grant.power, grant.route, grant.key, grant.ended)
+            == (self.login, "ask", route, None, False)
+        ]
+
+    def _grant(self, number: int) -> Grant:
+        if number not in self._grants:
+            ((row),) = self.rows(GRANTS_QUERY + " WHERE g.id = %s", (number,))
+            self._grants[number] = Grant.from_row(row)
+        return self._grants[number]
+
+    def _instruct(self, function: str, key: str, document: dict[str, Any]) -> int:
+        statement = sql.SQL("SELECT {}.{}(%s, %s)").format(self._schema, sql.Identifier(function))
+        try:
+            row = self.connection.execute(statement, (key, json.dumps(document, ensure_ascii=False))).fetchone()
+        except psycopg.Error as error:
+            if error.sqlstate == "RF001":
+                raise Refused(**json.loads(error.diag.message_detail or "")) from error
+            raise
+        assert row is not None
+        self._committed()
+        return int(row[0])
 
     # -- readings -------------------------------------------------------------------------------------------------
 

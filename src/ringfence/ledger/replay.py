@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from ringfence.ledger.authority import Authority
+
 
 class Finding(NamedTuple):
     """Something that is wrong: in which ledger, where, and what."""
@@ -40,6 +42,7 @@ class BatchRow(NamedTuple):
     source_batch: int | None
     closes: date | None
     document: str | None
+    key: str | None
     link: bytes
 
 
@@ -50,6 +53,7 @@ class PostingRow(NamedTuple):
     batch: int
     action: int
     route: int
+    under: int
     subject: int
     amount: int
     hold: int
@@ -100,6 +104,7 @@ class Account:
 class Replay:
     """The state of a ledger after the batches that were taken so far."""
 
+    owner: str
     units: dict[str, int] = field(default_factory=dict)
     kinds: list[dict[str, Any]] = field(default_factory=list)
     routes: list[dict[str, Any]] = field(default_factory=list)
@@ -110,9 +115,19 @@ class Replay:
     bindings: dict[int, tuple[int, str]] = field(default_factory=dict)
     by_kind: dict[int, list[Account]] = field(default_factory=lambda: defaultdict(list))
     open_holds: dict[int, tuple[PostingRow, tuple[int, ...]]] = field(default_factory=dict)
+    groups: dict[int, set[int]] = field(default_factory=dict)
+    authority: Authority = field(init=False)
     taken_over: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     day: date = date(1, 1, 1)
     closed_through: date = date(1, 1, 1)
+
+    def __post_init__(self) -> None:
+        self.authority = Authority(self.covers)
+
+    def covers(self, scope: int, party: int) -> bool:
+        """Whether a scope covers a party: it is the party, its member, or a group that either is in."""
+        own = {party, self.members.get(party, party)}
+        return scope in own or bool(own & self.groups.get(scope, set()))
 
     # -- documents ------------------------------------------------------------------------------------------------
 
@@ -125,6 +140,9 @@ class Replay:
         numbers = {kind["name"]: number for number, kind in enumerate(self.kinds, 1)}
         for route in self.routes:
             route["kinds"] = [numbers[step] for step in route["path"]]
+        of_route = {route["name"]: number for number, route in enumerate(self.routes, 1)}
+        for first in declared["grants"]:
+            self.authority.declare(first["power"], of_route[first["route"]], first["grantee"], self.owner, 1)
 
     def register(self, document: str) -> None:
         """Take a registration: numbers are given in the order of the document, after those given before."""
@@ -135,6 +153,8 @@ class Replay:
         for party in registered["parties"]:
             if "member" in party:
                 self.members[self.parties[party["name"]]] = self.parties[party["member"]]
+        for group in registered.get("groups", []):
+            self.groups[self.parties[group["name"]]] = {self.parties[name] for name in group["parties"]}
         kinds = {kind["name"]: number for number, kind in enumerate(self.kinds, 1)}
         for account in registered["accounts"]:
             opened = Account(
@@ -166,6 +186,7 @@ class Replay:
         asker = route["finishes"] if posting.action >= 2 else route["asks"]
         if batch.login != asker:
             yield f"login {batch.login} walked route {route['name']}, which is {asker}'s"
+        yield from self.authority.carry(posting, batch.login, self.day)
         if self.day <= self.closed_through:
             yield "no day was open"
         if posting.value_date <= self.closed_through:

@@ -7,6 +7,7 @@ snapshot and in bounded memory: rows stream in the order of the journal.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,8 @@ from typing import Any, Generic, TypeVar
 from psycopg import sql
 
 from ringfence.ledger.arrays import ByteaArray, DateArray, Int2Array, Int4Array, Int8Array, TextArray
+from ringfence.ledger.authority import Given
+from ringfence.ledger.declaration import role
 from ringfence.ledger.ledger import Ledger
 from ringfence.ledger.replay import BatchRow, EntryRow, Finding, HoldRow, PostingRow, Replay
 
@@ -58,7 +61,7 @@ class _Verification:
     def __init__(self, ledger: Ledger, observe: Callable[[BatchRow, Replay], None]) -> None:
         self._ledger = ledger
         self._observe = observe
-        self._replay = Replay()
+        self._replay = Replay(role(ledger.name, "owner"))
         self._link = _GENESIS
         self._batches = 0
         self._postings = 0
@@ -107,6 +110,12 @@ class _Verification:
             self._replay.declare(batch.document or "")
         elif batch.what == "register":
             self._replay.register(batch.document or "")
+        elif batch.what == "grant":
+            replay = self._replay
+            for wrong in replay.authority.instruct(
+                batch.document or "", batch.login, replay.day, batch.id, replay.parties.get
+            ):
+                self._find(f"batch {batch.id}", wrong)
         elif batch.what == "open":
             for wrong in self._replay.open(batch.day):
                 self._find(f"batch {batch.id}", wrong)
@@ -156,11 +165,12 @@ class _Verification:
             "held",
             "asks",
             "finishes",
+            "under",
         )
         self._compare(
             "route",
             [tuple(route[name] for name in said) for route in replay.routes],
-            "SELECT id, name, path, same_client, own_member, registered_account, bank_confirmed, held, asks, finishes "
+            "SELECT id, name, path, same_client, own_member, registered_account, bank_confirmed, held, asks, finishes, under "
             "FROM {}.route ORDER BY id",
         )
         self._compare("unit", [(code,) for code in replay.units], "SELECT id, code FROM {}.unit ORDER BY id")
@@ -186,6 +196,7 @@ class _Verification:
             ],
             "SELECT id, kind, invariant, owner, unit, number, balance, held_out, held_in FROM {}.account ORDER BY id",
         )
+        self._grants()
         bindings = self._ledger.rows("SELECT client, bank, account_number FROM {}.binding")
         if {client: (bank, number) for client, bank, number in bindings} != replay.bindings:
             self._find("binding", "bindings are not what was registered")
@@ -193,6 +204,27 @@ class _Verification:
             total = sum(account.balance for account in replay.accounts.values() if account.unit == number)
             if total:
                 self._find(f"unit {unit}", f"all balances add up to {total}, and must to zero")
+
+    def _grants(self) -> None:
+        authority = self._replay.authority
+        names = [name.name for name in dataclasses.fields(Given)]
+        self._compare(
+            "grant",
+            [
+                (*(getattr(grant, name) for name in names), authority.ended.get(number), authority.outstanding[number])
+                for number, grant in authority.grants.items()
+            ],
+            f"SELECT id, {', '.join(names)}, ended, outstanding FROM {{}}.grants ORDER BY id",
+        )
+        used = {
+            (under, day): used for under, day, used in self._ledger.rows("SELECT under, day, used FROM {}.grant_use")
+        }
+        for what in sorted(used.keys() | authority.used.keys()):
+            if used.get(what) != authority.used.get(what):
+                self._find(f"grant {what[0]}", f"its use on {what[1]} is not what its postings add up to")
+        members = self._ledger.rows("SELECT name, party FROM {}.group_member")
+        if set(members) != {(group, party) for group, parties in self._replay.groups.items() for party in parties}:
+            self._find("group", "groups are not what was registered")
 
     def _compare(self, table: str, expected: list[tuple[Any, ...]], query: str) -> None:
         found = {row[0]: row[1:] for row in self._ledger.rows(query)}
@@ -249,6 +281,7 @@ def _link(
         columns = [
             Int2Array.pack([p.action for p in postings]),
             Int2Array.pack([p.route for p in postings]),
+            Int4Array.pack([p.under for p in postings]),
             Int4Array.pack([p.subject for p in postings]),
             Int8Array.pack([p.amount for p in postings]),
             Int8Array.pack([p.hold for p in postings]),
@@ -275,6 +308,7 @@ def _link(
             batch.source_batch or 0,
             batch.closes or "-",
             hashlib.sha256((batch.document or "").encode()).hexdigest(),
+            hashlib.sha256((batch.key or "").encode()).hexdigest(),
         )
     )
     return hashlib.sha256(before + digests + line.encode()).digest()

@@ -80,6 +80,7 @@ class RouteOfBook(_Part):
     asks: str
     says: Words
     finishes: str | None = None
+    under: str | None = None
     relations: list[str] = []
     proofs: list[str] = []
 
@@ -103,6 +104,8 @@ class Book(_Part):
             for person in (route.asks, route.finishes):
                 if person is not None:
                     groups.setdefault(person, {"reads"}).add("posts")
+            if route.under is not None:
+                groups.setdefault(route.under, {"reads"}).add("grants")
         groups.setdefault(self.registers, {"reads"}).add("registers")
         groups.setdefault(self.closes, {"reads"}).add("closes")
         for person in self.reads:
@@ -116,7 +119,11 @@ class Book(_Part):
                     route.path,
                     route.asks,
                     route.finishes,
-                    **{relation.replace("-", "_"): True for relation in route.relations},
+                    under=route.under,
+                    same_client="same-client" in route.relations,
+                    own_member="own-member" in route.relations,
+                    registered_account="registered-account" in route.relations,
+                    bank_confirmed="bank-confirmed" in route.relations,
                 )
                 for name, route in self.routes.items()
             ),

@@ -301,4 +301,4 @@ def test_a_hold_of_somebody_who_may_not_is_refused(circle: Circle) -> None:
     wish = Instruction("w", "withdrawal", "m1-ann", path, 5, DAY, action=Action.HOLD, payee="6201-ann")
     [refusal] = link.post([wish]).refusals
     assert refusal.control is Control.ASKER
-    assert "ringfence_exchange_clerk may" in str(refusal)
+    assert "can give one to ringfence_exchange_clerk alone" in str(refusal)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from ringfence.database import Store
-from ringfence.ledger import Action, Instruction, Ledger
+from ringfence.ledger import Action, Caps, Instruction, Ledger
 from ringfence.ledger.replay import BatchRow, Replay
 from ringfence.ledger.verify import MOST_FINDINGS, Verdict, verify
 from trial_ledger import CLIENTS, DAY, LEDGER, account_number, make_trial_ledger
@@ -40,7 +40,24 @@ def make_lived_ledger(store: Store) -> None:
             Instruction("r2", "withdrawal", "ann", out, 2, DAY, Action.RELEASE, held[1], account_number("ann")),
         ]
         assert teller.post(finish, ("bank", 2)).refusals == []
+        lend_authority(store, clerk, (wallet["cy"], outside))
         teller.close_day(DAY)
+
+
+def lend_authority(store: Store, clerk: Ledger, path: tuple[int, int]) -> None:
+    """The officer lets the clerk pay, and a deputy for a while; the clerk pays 7 and holds 5."""
+    with Ledger(store, LEDGER, "officer") as officer:
+        now, later = (officer.granted(route)[0].id for route in ("payment", "payment-later"))
+        caps = Caps(per_item_minor=20, per_period_minor=50, period_days=3)
+        officer.give("g1", parent=now, grantee="clerk", scope="friends", caps=caps)
+        officer.give("g2", parent=later, grantee="clerk", caps=Caps(exposure_minor=9))
+        ended = officer.give("g3", parent=now, grantee="deputy")
+        officer.revoke("g4", ended)
+    wishes = [
+        Instruction("pay", "payment", "cy", path, 7, DAY),
+        Instruction("pay-later", "payment-later", "cy", path, 5, DAY, Action.HOLD),
+    ]
+    assert clerk.post(wishes).refusals == []
 
 
 pytestmark = pytest.mark.ledgers.with_args(make_lived_ledger)
@@ -60,7 +77,7 @@ def test_an_untouched_ledger_verifies(store: Store) -> None:
     with Ledger(store, LEDGER, "auditor") as auditor:
         found = verify(auditor, observe)
     assert found.findings == ()
-    assert found.postings == 11
+    assert found.postings == 13
     assert seen == list(range(1, found.batches + 1))
 
 
@@ -83,18 +100,18 @@ FORGERIES = {
         "UPDATE batch SET id = -3 WHERE id = {b3}; UPDATE batch SET id = {b3} WHERE id = {b5}; UPDATE batch SET id = {b5} WHERE id = -3", "batch {b3}",
     ),
     "a posting inserted": (
-        "INSERT INTO posting SELECT 12, {b11}, action, route, subject, amount, hold, 'new', hash, value_date, payee, ref FROM posting WHERE id = 1", "posting 12",
+        "INSERT INTO posting SELECT 14, {b16}, action, route, under, subject, amount, hold, 'new', hash, value_date, payee, ref FROM posting WHERE id = 1", "posting 14",
     ),
     "entries inserted": ("INSERT INTO entry SELECT id + 1000, account, amount, balance FROM entry WHERE id IN (8, 9)", "belongs to no batch"),
     "a posting deleted inside": ("DELETE FROM posting WHERE id = 3; DELETE FROM entry WHERE id / 8 = 3", "batch {b5}"),
     "a whole batch deleted inside": ("DELETE FROM batch WHERE id = {b5}; DELETE FROM posting WHERE batch = {b5}; DELETE FROM entry WHERE id / 8 = 3", "batch {b6}"),
     "the front cut off": ("DELETE FROM batch WHERE id <= 2", "batch 3"),
-    "the tail cut off": ("DELETE FROM batch WHERE id = {b11}", "head"),
+    "the tail cut off": ("DELETE FROM batch WHERE id = {b16}", "head"),
     "a record time edited": ("UPDATE batch SET recorded_at = recorded_at - interval '1 day' WHERE id = {b4}", "batch {b4}"),
     "a login edited": ("UPDATE batch SET login = 'ringfence_trial_clerk' WHERE id = {b4}", "posting 2"),
     "a source edited": ("UPDATE batch SET source = 4 WHERE id = {b8}", "posting 6"),
     "a document edited": ("UPDATE batch SET document = replace(document, '62-cy', '62-cx') WHERE id = 2", "batch 2"),
-    "a closing edited": ("UPDATE batch SET closes = '2020-03-05' WHERE id = {b11}", "batch {b11}"),
+    "a closing edited": ("UPDATE batch SET closes = '2020-03-05' WHERE id = {b16}", "batch {b16}"),
     "a hold's account exchanged": ("UPDATE hold SET side1 = (SELECT account FROM balances WHERE owner = 'bo') WHERE id = 9", "posting 9"),
     "a hold deleted": ("DELETE FROM hold WHERE id = 9", "posting 9"),
     "a balance edited": ("UPDATE account SET balance = balance + 1 WHERE id = 1", "account 1"),
@@ -108,6 +125,18 @@ FORGERIES = {
     "a route given to another": ("UPDATE route SET asks = 'ringfence_trial_clerk' WHERE name = 'arrival'", "route 1"),
     "a booking day edited": ("UPDATE batch SET day = '2020-03-05' WHERE id = {b4}", "batch {b4}"),
     "the booking day set back": ("UPDATE head SET day = '2020-03-01'", "head"),
+    "a cap raised": ("UPDATE grants SET per_item = 21 WHERE scope IS NOT NULL", "grant "),
+    "a grant revived": ("UPDATE grants SET ended = NULL WHERE ended IS NOT NULL", "grant "),
+    "a grant ended": ("UPDATE grants SET ended = 5 WHERE id = 1", "grant 1"),
+    "a grant added": ("INSERT INTO grants SELECT (g).* FROM (SELECT jsonb_populate_record(g, '{{\"id\": 99}}') AS g FROM grants AS g WHERE id = 1) AS x", "grant 99"),
+    "a grant given to another": ("UPDATE grants SET grantee = 'ringfence_trial_teller' WHERE scope IS NOT NULL", "grant "),
+    "a use forgotten": ("UPDATE grant_use SET used = 0", "its use on"),
+    "a use invented": ("INSERT INTO grant_use VALUES (1, '2020-03-06', 5)", "its use on"),
+    "an exposure forgotten": ("UPDATE grants SET outstanding = 0", "grant "),
+    "a posting moved to another grant": ("UPDATE posting SET under = 1 WHERE key = 'pay'", "posting 12"),
+    "a group enlarged": ("INSERT INTO group_member SELECT name, 8 FROM group_member LIMIT 1", "group"),
+    "a grant's document edited": ("UPDATE batch SET document = replace(document, '20', '30') WHERE key = 'g1'", "its link"),
+    "a grant's key edited": ("UPDATE batch SET key = 'g9' WHERE key = 'g1'", "its link"),
     "a day opened again": ("UPDATE head SET closed_through = '2020-03-01'", "head"),
     "the head set back": ("UPDATE head SET posting = 10", "head"),
 }  # fmt: skip
@@ -117,7 +146,7 @@ def batches(superuser: psycopg.Connection[Any]) -> dict[str, int]:
     """The numbers of the batches b3, b4 and so on."""
     row = superuser.execute("SELECT min(id) - 3 FROM trial.batch WHERE what = 'post'").fetchone()
     assert row is not None
-    return {f"b{number}": number + row[0] for number in range(3, 12)}
+    return {f"b{number}": number + row[0] for number in range(3, 17)}
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
@@ -152,9 +181,9 @@ def test_a_verifier_stops_after_enough_findings(store: Store) -> None:
         superuser.execute("UPDATE trial.posting SET ref = 'forged'")
         superuser.execute("UPDATE trial.entry SET balance = balance + id")
         superuser.execute(
-            "INSERT INTO trial.batch SELECT id + 100, what, recorded_at, day, login, first_posting, postings, source, source_batch, closes, document, link FROM trial.batch"
+            "INSERT INTO trial.batch SELECT id + 100, what, recorded_at, day, login, first_posting, postings, source, source_batch, closes, document, NULL, link FROM trial.batch"
         )
         superuser.execute(
-            "INSERT INTO trial.batch SELECT id + 1000, what, recorded_at, day, login, first_posting, postings, source, source_batch, closes, document, link FROM trial.batch"
+            "INSERT INTO trial.batch SELECT id + 1000, what, recorded_at, day, login, first_posting, postings, source, source_batch, closes, document, NULL, link FROM trial.batch"
         )
     assert MOST_FINDINGS <= len(verdict(store).findings) < 2 * MOST_FINDINGS

@@ -6,7 +6,7 @@ It is written from the documented rules, not from the SQL: statuses in their ord
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ringfence.ledger import Action, Control, Declaration, Instruction, Party, Route
 
@@ -38,6 +38,28 @@ class Result:
     replayed: bool = False
     debit_balance: int | None = None
     credit_balance: int | None = None
+    under: int = 0
+
+
+@dataclass
+class GrantOf:
+    """A grant of the model; caps in the order in which they are looked at, None where there is none."""
+
+    parent: int | None
+    grantor: str
+    grantee: str
+    power: str
+    route: str
+    scope: str | None = None
+    key: str | None = None
+    per_item: int | None = None
+    per_day: int | None = None
+    per_period: int | None = None
+    period_days: int | None = None
+    exposure: int | None = None
+    valid_from: datetime.date = datetime.date(1, 1, 1)
+    valid_until: datetime.date | None = None
+    stands: bool = True
 
 
 @dataclass
@@ -52,6 +74,10 @@ class Model:
     closed_through: datetime.date = datetime.date(1, 1, 1)
     postings: dict[str, tuple[Instruction, Result]] = field(default_factory=dict)
     open_holds: dict[int, Instruction] = field(default_factory=dict)
+    groups: dict[str, set[str]] = field(default_factory=dict)
+    grants: dict[int, GrantOf] = field(default_factory=dict)
+    used: list[tuple[int, datetime.date, int]] = field(default_factory=list)
+    held_under: dict[int, tuple[int, datetime.date]] = field(default_factory=dict)
     entries: list[tuple[int, int, int]] = field(default_factory=list)
     count: int = 0
 
@@ -64,12 +90,18 @@ class Model:
         if asked.key in self.postings:
             then, result = self.postings[asked.key]
             if then == asked:
-                return Result(None, 0, result.posting, True, result.debit_balance, result.credit_balance)
+                return replace(result, replayed=True)
             return Result(Control.KEY, result.posting or 0)
         refused = self._refusal(login, asked, source, open_before)
         if refused is not None:
             return Result(*refused)
-        result = self._carry_out(asked)
+        under = self._carrier(login, asked)
+        if isinstance(under, Result):
+            return under
+        short = self._about_funds(asked)
+        if short is not None:
+            return Result(*short)
+        result = self._carry_out(asked, under)
         self.postings[asked.key] = (asked, result)
         return result
 
@@ -82,12 +114,13 @@ class Model:
         if asked.route not in routes:
             return Control.ROUTE, 0
         route = routes[asked.route]
-        if login != (route.finishes if asked.action >= Action.POST_HELD else route.asks):
+        if not self._standing(login, asked) and not self._own(login, asked):
             return Control.ASKER, 0
         if (asked.action != Action.POST) != (route.finishes is not None):
             return Control.ACTION, asked.action
         return (
             self._about_path(asked, route)
+            or self._about_scope(login, asked)
             or self._about_relations(asked, route, source)
             or self._about_state(asked, open_before)
         )
@@ -146,8 +179,11 @@ class Model:
             ):
                 return Control.DIFFERS, asked.hold
             return None
-        if asked.hold:
-            return Control.HOLD, asked.hold
+        return (Control.HOLD, asked.hold) if asked.hold else None
+
+    def _about_funds(self, asked: Instruction) -> tuple[Control, int] | None:
+        if asked.action >= Action.POST_HELD:
+            return None
         debit, credit = self.accounts[asked.path[0]], self.accounts[asked.path[-1]]
         invariants = {kind.name: kind.invariant for kind in self.declaration.kinds}
         available, room = debit.balance - debit.held_out, -(credit.balance + credit.held_in)
@@ -159,8 +195,9 @@ class Model:
             return Control.OVERFLOW, 0
         return None
 
-    def _carry_out(self, asked: Instruction) -> Result:
+    def _carry_out(self, asked: Instruction, under: int) -> Result:
         self.count += 1
+        self._count_use(asked, under)
         debit, credit, amount = self.accounts[asked.path[0]], self.accounts[asked.path[-1]], asked.amount_minor
         if asked.action is Action.HOLD:
             self.open_holds[self.count] = asked
@@ -171,12 +208,133 @@ class Model:
             debit.held_out -= amount
             credit.held_in -= amount
         if asked.action in (Action.HOLD, Action.RELEASE):
-            return Result(posting=self.count)
+            return Result(posting=self.count, under=under)
         for giving, taking in zip(asked.path, asked.path[1:], strict=False):
             for place, change in ((giving, -amount), (taking, amount)):
                 self.accounts[place].balance += change
                 self.entries.append((place, change, self.accounts[place].balance))
-        return Result(posting=self.count, debit_balance=debit.balance, credit_balance=credit.balance)
+        return Result(None, 0, self.count, False, debit.balance, credit.balance, under)
+
+    # -- grants -----------------------------------------------------------------------------------------------------
+
+    def _covered(self, grant: GrantOf, party: str) -> bool:
+        own = {party, self.parties[party].member if party in self.parties else party}
+        return grant.scope is None or grant.scope in own or bool(own & self.groups.get(grant.scope, set()))
+
+    def _chain(self, number: int) -> list[int]:
+        parent = self.grants[number].parent
+        return [number, *(self._chain(parent) if parent else [])]
+
+    def _may_use(self, grant: GrantOf, login: str, asked: Instruction) -> bool:
+        power = "ask" if asked.action <= Action.HOLD else "finish"
+        valid = grant.valid_from <= self.day <= (grant.valid_until or datetime.date.max)
+        return grant.stands and valid and (grant.grantee, grant.power, grant.route) == (login, power, asked.route)
+
+    def _standing(self, login: str, asked: Instruction) -> list[int]:
+        return [n for n, grant in self.grants.items() if grant.key is None and self._may_use(grant, login, asked)]
+
+    def _own(self, login: str, asked: Instruction) -> list[int]:
+        return [
+            number
+            for number, grant in self.grants.items()
+            if grant.key == asked.key and self._may_use(grant, login, asked) and self._all_cover(number, asked.subject)
+        ]
+
+    def _all_cover(self, number: int, party: str) -> bool:
+        return all(self._covered(self.grants[above], party) for above in self._chain(number))
+
+    def _candidates(self, login: str, asked: Instruction) -> list[int]:
+        standing = [n for n in self._standing(login, asked) if self._all_cover(n, asked.subject)]
+        return standing + self._own(login, asked)
+
+    def _about_scope(self, login: str, asked: Instruction) -> tuple[Control, int] | None:
+        return None if self._candidates(login, asked) else (Control.SCOPE, 0)
+
+    def _carrier(self, login: str, asked: Instruction) -> int | Result:
+        """The first grant with room all the way up, or the refusal of the first."""
+        refusals = []
+        for number in self._candidates(login, asked):
+            caps = [cap for above in self._chain(number) for cap in self._exceeded(above, asked)]
+            if not caps or asked.action is Action.RELEASE:
+                return number
+            refusals.append(caps[-1])
+        return refusals[0]
+
+    def _exceeded(self, number: int, asked: Instruction) -> list[Result]:
+        grant, amount = self.grants[number], asked.amount_minor
+        today = sum(a for under, day, a in self.used if under == number and day == self.day)
+        first = self.day - datetime.timedelta((grant.period_days or 1) - 1)
+        lately = sum(a for under, day, a in self.used if under == number and day >= first)
+        out = self.outstanding(number) if asked.action is Action.HOLD else -amount
+        for control, used, cap in (
+            (Control.ITEM, 0, grant.per_item),
+            (Control.DAILY, today, grant.per_day),
+            (Control.PERIOD, lately, grant.per_period),
+            (Control.EXPOSURE, out, grant.exposure),
+        ):
+            if cap is not None and used + amount > cap:
+                return [Result(control, used, under=number)]
+        return []
+
+    def outstanding(self, number: int) -> int:
+        """What is held under a grant or one below it, and not finished."""
+        return sum(
+            held.amount_minor
+            for hold, held in self.open_holds.items()
+            if number in self._chain(self.held_under[hold][0])
+        )
+
+    def _count_use(self, asked: Instruction, under: int) -> None:
+        if asked.action is Action.HOLD:
+            self.held_under[self.count] = (under, self.day)
+        if asked.action is Action.RELEASE:
+            placed, day = self.held_under[asked.hold]
+            self.used += [(above, day, -asked.amount_minor) for above in self._chain(placed)]
+        else:
+            self.used += [(above, self.day, asked.amount_minor) for above in self._chain(under)]
+
+    def give(self, login: str, wanted: dict[str, object], parent: int) -> int | None:
+        """Give a grant below `parent`, or None where it is refused; what is not wanted is the parent's."""
+        above = self.grants[parent]
+        valid = self.day <= (above.valid_until or datetime.date.max)
+        if not above.stands or above.grantee != login or above.key is not None or not valid:
+            return None
+        route = next(route for route in self.declaration.routes if route.name == above.route)
+        new = replace(above, parent=parent, grantor=login, valid_from=max(self.day, above.valid_from), key=None)
+        new = replace(new, **wanted)  # type: ignore[arg-type]
+        walks = new.grantee == (route.asks if above.power == "ask" else route.finishes)
+        passes_on = "grants" in self.declaration.logins.get(new.grantee, ()) and new.grantee != login
+        caps = ("per_item", "per_day", "per_period", "exposure")
+        pairs = [(getattr(new, cap), getattr(above, cap)) for cap in caps]
+        standing_keys = {grant.key for grant in self.grants.values() if grant.stands}
+        wrong = (
+            not (walks or passes_on)
+            or len(self._chain(parent)) >= 8
+            or (above.scope is not None and (new.scope is None or not self._covered(above, new.scope)))
+            or (new.key is not None and (not walks or "per_item" not in wanted or new.key in standing_keys))
+            or any(cap is not None and (cap < 1 or (most is not None and cap > most)) for cap, most in pairs)
+            or (above.period_days is not None and (new.period_days or 0) < above.period_days)
+            or (new.per_period is None) != (new.period_days is None)
+            or (new.exposure is not None and (route.finishes is None or above.power != "ask"))
+            or new.valid_from < max(self.day, above.valid_from)
+            or (new.valid_until or datetime.date.max) > (above.valid_until or datetime.date.max)
+            or (new.valid_until or datetime.date.max) < new.valid_from
+        )
+        if wrong:
+            return None
+        self.grants[len(self.grants) + 1] = new
+        return len(self.grants)
+
+    def revoke(self, login: str, number: int) -> bool:
+        """End a grant and all below it, if it was this login's to end."""
+        if not self.grants[number].stands or login not in {self.grants[n].grantor for n in self._chain(number)}:
+            return False
+        for other, grant in self.grants.items():
+            if number in self._chain(other):
+                grant.stands = False
+        return True
+
+    # -- days -------------------------------------------------------------------------------------------------------
 
     def open(self, day: datetime.date) -> bool:
         """Open a booking day, or tell that it is over."""

@@ -6,7 +6,7 @@ import datetime
 from collections import Counter
 from dataclasses import replace
 from random import Random
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 )
 
 from conftest import Server
-from property.ledger.reference import Account, Model, Result
+from property.ledger.reference import Account, GrantOf, Model, Result
 from ringfence.database import Store
-from ringfence.ledger import Action, Control, Instruction, Ledger, Outcome
+from ringfence.ledger import Action, Caps, Control, Grant, Instruction, Ledger, Outcome, Refused
 from ringfence.ledger.verify import verify
 from trial_ledger import CLIENTS, DAY, DECLARATION, LEDGER, account_number, make_trial_ledger
 
@@ -41,7 +41,7 @@ class Trial(RuleBasedStateMachine):
         super().__init__()
         self.database = self.server.clone(make_trial_ledger)
         self.store: Store = self.server.store(self.database)
-        self.logins = {name: Ledger(self.store, LEDGER, name) for name in ("teller", "clerk")}
+        self.logins = {name: Ledger(self.store, LEDGER, name) for name in ("teller", "clerk", "officer", "deputy")}
         self.holds: list[tuple[int, Instruction]] = []
         self.asked: list[Instruction] = []
         self.keys = 0
@@ -57,7 +57,16 @@ class Trial(RuleBasedStateMachine):
             {number: Account(*rest) for number, *rest in rows},
             {client: ("bank", account_number(client)) for client in CLIENTS if client != "cy"},
             day=DAY,
+            groups={"friends": {"ann", "m2"}},
         )
+        for route in DECLARATION.routes:
+            for power, grantee in (("ask", route.under or route.asks), ("finish", route.finishes)):
+                if grantee:
+                    self.model.grants[len(self.model.grants) + 1] = GrantOf(None, "owner", grantee, power, route.name)
+        for walked in ("payment", "payment-later"):
+            parent = next(n for n, grant in self.model.grants.items() if grant.route == walked)
+            number = self.logins["officer"].give(walked, parent=parent, grantee="clerk", caps=Caps(per_day_minor=60))
+            assert self.model.give("officer", {"grantee": "clerk", "per_day": 60}, parent) == number
         self.by_kind: dict[str, list[int]] = {}
         for number, kind, *_ in rows:
             self.by_kind.setdefault(kind, []).append(number)
@@ -83,14 +92,18 @@ class Trial(RuleBasedStateMachine):
         return asked
 
     def wish(self, chance: Random, login: str) -> Instruction:
-        route = chance.choice([route for route in DECLARATION.routes if route.asks == login])
+        route = chance.choice(
+            [route for route in DECLARATION.routes if route.asks == login for _ in range(1 + bool(route.under))]
+        )
         client = chance.choice([*CLIENTS, "ann"])
         return Instruction(
             key=f"key-{self.keys}",
             route=route.name,
             subject=client,
             path=tuple(self.fitting(kind, client) for kind in route.path),
-            amount_minor=chance.choice([1, 2, 3, 5, 8, 20, 60]),
+            amount_minor=chance.choice(
+                [60, 100, 200] if route.path[0] in ("outside", "mirror", "run") else [1, 3, 8, 20, 60]
+            ),
             value_date=chance.choice(DAYS[1:]),
             action=Action.HOLD if route.finishes else Action.POST,
             payee=account_number(client),
@@ -160,6 +173,48 @@ class Trial(RuleBasedStateMachine):
             if result.posting and not result.replayed and asked.action is Action.HOLD:
                 self.holds.append((result.posting, asked))
 
+    @rule(seed=st.integers(0, 2**32), login=st.sampled_from(["officer", "officer", "deputy"]))
+    def give(self, seed: int, login: str) -> None:
+        chance = Random(seed)
+        self.keys += 1
+        own = [number for number, grant in self.model.grants.items() if grant.grantee == login]
+        parent = chance.choice(own if own and chance.random() < 0.9 else [*self.model.grants])
+        grantee = chance.choice(["clerk", "clerk", "clerk", "clerk", "deputy", "teller"])
+        amounts = {"per_item": [5, 20, 60], "per_day": [20, 60, 100], "per_period": [60, 100, 200], "exposure": [8, 60]}
+        wanted = {cap: chance.choice(sizes) for cap, sizes in amounts.items() if chance.random() < 0.25}
+        if "per_period" in wanted or chance.random() < 0.05:
+            wanted["period_days"] = chance.choice([2, 3])
+        scope = chance.choice([None, None, None, "ann", "m1", "m2", "friends"])
+        key = f"key-{self.keys + chance.choice([1, 2, 10])}" if chance.random() < 0.2 else None
+        if key and chance.random() < 0.9:
+            wanted["per_item"] = 60
+        dates = {name: chance.choice(DAYS) for name in ("valid_from", "valid_until") if chance.random() < 0.05}
+        named: dict[str, Any] = {"scope": scope, "key": key}
+        expected = self.model.give(
+            login, {"grantee": grantee, **wanted, **dates, **{k: v for k, v in named.items() if v}}, parent
+        )
+        caps = Caps(**{f"{cap}_minor".replace("days_minor", "days"): value for cap, value in wanted.items()})
+        try:
+            given = self.logins[login].give(
+                f"give-{self.keys}", parent=parent, grantee=grantee, scope=scope, only_for=key, caps=caps, **dates
+            )
+        except Refused:
+            given = None
+        self.seen["GIVEN" if given else "NOT GIVEN"] += 1
+        assert given == expected
+
+    @rule(seed=st.integers(0, 2**32), login=st.sampled_from(["officer", "deputy"]))
+    def revoke(self, seed: int, login: str) -> None:
+        self.keys += 1
+        wanted = Random(seed).choice([*self.model.grants])
+        expected = self.model.revoke(login, wanted)
+        try:
+            self.logins[login].revoke(f"revoke-{self.keys}", wanted)
+            revoked = True
+        except Refused:
+            revoked = False
+        assert revoked == expected
+
     @rule(day=st.sampled_from(DAYS))
     def open_day(self, day: datetime.date) -> None:
         try:
@@ -188,16 +243,24 @@ class Trial(RuleBasedStateMachine):
         assert rows == [(n, a.balance, a.held_out, a.held_in) for n, a in self.model.accounts.items()]
         entries = ledger.rows("SELECT account, amount, balance FROM {}.entry ORDER BY id")
         assert entries == self.model.entries
+        grants = [(grant.id, not grant.ended, grant.outstanding_minor) for grant in ledger.grants() if is_capped(grant)]
+        assert grants == [(n, self.model.grants[n].stands, self.model.outstanding(n)) for n, _, _ in grants]
         with Ledger(self.store, LEDGER, "auditor") as auditor:
             assert verify(auditor).findings == ()
+
+
+def is_capped(grant: Grant) -> bool:
+    """Whether use is counted under it."""
+    return bool(grant.caps.document())
 
 
 def as_result(outcome: Outcome) -> Result:
     """An outcome in the model's words."""
     refusal = outcome.refusal
     if refusal is not None:
-        return Result(refusal.control, refusal.figure)
-    return Result(None, 0, outcome.posting, outcome.replayed, outcome.debit_balance_minor, outcome.credit_balance_minor)
+        return Result(refusal.control, refusal.figure, under=refusal.grant.id if refusal.grant else 0)
+    balances = outcome.debit_balance_minor, outcome.credit_balance_minor
+    return Result(None, 0, outcome.posting, outcome.replayed, *balances, outcome.under or 0)
 
 
 @pytest.fixture
@@ -211,5 +274,6 @@ def test_the_ledger_does_what_the_model_does(trial: type[Trial]) -> None:
     run_state_machine_as_test(trial, settings=settings(stateful_step_count=8))
     # A test of refusals that never happen, or of nothing but refusals, would show little.
     assert len({control.name for control in Control} & set(trial.seen)) > 12, trial.seen
-    assert trial.seen["POSTED"] > 0.3 * trial.seen.total(), trial.seen
+    assert trial.seen["POSTED"] > 0.2 * trial.seen.total(), trial.seen
     assert trial.seen["REPLAYED"] > 0
+    assert trial.seen["GIVEN"] > 0

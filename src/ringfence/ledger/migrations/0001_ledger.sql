@@ -32,10 +32,12 @@ CREATE TABLE route (
     registered_account boolean NOT NULL,
     -- Only in a batch that takes over a batch of the bank on the path.
     bank_confirmed boolean NOT NULL,
-    -- First held, by whoever asks; then posted or released, by whoever finishes. Logins of this server.
+    -- First held, by whoever asks; then posted or released, by whoever finishes. Logins of this server, and the only
+    -- ones to which it can be granted; `under` is the login from which the asker has its grant, if not from the ring.
     held boolean NOT NULL,
     asks name NOT NULL,
     finishes name,
+    under name,
     CHECK (held = (finishes IS NOT NULL))
 );
 
@@ -46,6 +48,57 @@ CREATE TABLE party (
     name text NOT NULL UNIQUE,
     role text NOT NULL,
     member integer REFERENCES party
+);
+
+-- Who is in a named group of parties.
+CREATE TABLE group_member (
+    name integer REFERENCES party,
+    party integer REFERENCES party,
+    PRIMARY KEY (name, party)
+);
+CREATE INDEX group_member_party ON group_member (party);
+
+-- Authority: who lets whom walk which route, for whom, how far and how long. One never exceeds the one above it, and none
+-- is ever changed: it ends, and another is given. (GRANT is a word of SQL, hence the plural.)
+CREATE TABLE grants (
+    id integer PRIMARY KEY,
+    parent integer REFERENCES grants,
+    -- Logins; the grantor of the first in a chain is the ledger's owner, who speaks for the declaration.
+    grantor name NOT NULL,
+    grantee name NOT NULL,
+    power text NOT NULL CHECK (power IN ('ask', 'finish')),
+    route smallint NOT NULL REFERENCES route,
+    -- For whom: a client, a member with its clients, or a group; NULL: for everybody. And for one instruction alone.
+    scope integer REFERENCES party,
+    key text COLLATE "C",
+    -- Caps, in the unit's minor part; NULL: none. A period is that many booking days up to today; exposure is what is
+    -- held and not finished.
+    per_item bigint CHECK (per_item > 0),
+    per_day bigint CHECK (per_day > 0),
+    per_period bigint CHECK (per_period > 0),
+    period_days integer CHECK (period_days > 1),
+    exposure bigint CHECK (exposure > 0),
+    -- Booking days, both included.
+    valid_from date NOT NULL,
+    valid_until date,
+    -- The batches that gave and ended it.
+    given bigint NOT NULL,
+    ended bigint,
+    -- Under it and not finished, counted where there is a cap.
+    outstanding bigint NOT NULL DEFAULT 0 CHECK (outstanding >= 0),
+    CHECK ((per_period IS NULL) = (period_days IS NULL)),
+    CHECK (valid_until >= valid_from)
+);
+CREATE INDEX grants_standing ON grants (grantee, power, route) WHERE ended IS NULL AND key IS NULL;
+CREATE INDEX grants_below ON grants (parent);
+CREATE UNIQUE INDEX grants_for_one_instruction ON grants (key) WHERE key IS NOT NULL AND ended IS NULL;
+
+-- What was carried out under a capped grant on a booking day, less what of it was released.
+CREATE TABLE grant_use (
+    under integer REFERENCES grants,
+    day date,
+    used bigint NOT NULL CHECK (used >= 0),
+    PRIMARY KEY (under, day)
 );
 
 CREATE TABLE account (
@@ -95,7 +148,7 @@ CREATE TABLE head (
 -- One link of the chain: what a single commit wrote.
 CREATE TABLE batch (
     id bigint PRIMARY KEY,
-    what text NOT NULL CHECK (what IN ('declare', 'register', 'post', 'open', 'close')),
+    what text NOT NULL CHECK (what IN ('declare', 'register', 'grant', 'post', 'open', 'close')),
     recorded_at timestamptz NOT NULL,
     day date NOT NULL,
     login name NOT NULL,
@@ -106,8 +159,10 @@ CREATE TABLE batch (
     source_batch bigint,
     -- The day that this batch closes.
     closes date,
-    -- What was declared or registered, as it was given.
+    -- What was declared, registered or granted, as it was given.
     document text,
+    -- Under which an instruction that is not a posting was given; a posting has its own.
+    key text COLLATE "C" UNIQUE,
     link bytea NOT NULL,
     CHECK ((source IS NULL) = (source_batch IS NULL))
 );
@@ -119,6 +174,7 @@ CREATE TABLE posting (
     batch bigint NOT NULL,
     action smallint NOT NULL,
     route smallint NOT NULL,
+    under integer NOT NULL,
     subject integer NOT NULL,
     amount bigint NOT NULL CHECK (amount > 0),
     hold bigint NOT NULL,

@@ -5,25 +5,31 @@
 -- finished by a later batch only. `source` and `source_batch` say which batch of a bank's book is taken over.
 --
 -- An item's status is 0 (carried out), 1 (its key was carried out before, by the same request) or the first refusal that
--- applies, in this order; 11 to 15 are looked for side by side along the path. `figure` is what the control saw: a side
--- of the path (0: the payee itself), an amount, a posting, an action, a route or a day counted from 2000-01-01.
---      2 key      carried out before, by another request       13 member    a member's account is not its member's
---      3 amount   not from 1 to 10^15                          14 payee     not the account that is registered
---      4 route    no such route                                15 source    not confirmed by the bank on the path
---      5 asker    this login may not                           17 shut      no day is open
---      6 action   a held route goes by hold, no other does     18 day       the value date is closed
---      7 account  no such account                              19 hold      no such open hold
---      8 path     an account's kind is not the route's         20 differs   not what was held
---      9 party    the subject is not registered                25 funds     more than is available where it comes from
---     11 unit     the accounts' units differ                   26 ceiling   more than there is room for
---     12 client   a client's account is not the subject's      27 overflow  beyond what a balance can hold
--- A refused item changes nothing, and never its neighbours. Balances are those after the posting; a hold has none.
+-- applies, in this order; 11 to 15 are looked for side by side along the path, 21 to 24 grant by grant up the chain, where
+-- the uppermost refuses. `figure` is what the control saw: a side of the path (0: the payee itself), an amount, a posting,
+-- an action, a route or a day counted from 2000-01-01; for 21 to 24 what was used, and `under` the grant that has the cap.
+--      2 key      carried out before, by another request       14 payee     not the account that is registered
+--      3 amount   not from 1 to 10^15                          15 source    not confirmed by the bank on the path
+--      4 route    no such route                                17 shut      no day is open
+--      5 asker    this login has no grant for it               18 day       the value date is closed
+--      6 action   a held route goes by hold, no other does     19 hold      no such open hold
+--      7 account  no such account                              20 differs   not what was held
+--      8 path     an account's kind is not the route's         21 item      more than a grant allows at once
+--      9 party    the subject is not registered                22 daily     more than a grant allows on a booking day
+--     10 scope    the login's grants are for others            23 period    more than a grant allows in its period
+--     11 unit     the accounts' units differ                   24 exposure  more than a grant allows to be held
+--     12 client   a client's account is not the subject's      25 funds     more than is available where it comes from
+--     13 member   a member's account is not its member's       26 ceiling   more than there is room for
+--                                                              27 overflow  beyond what a balance can hold
+-- Several grants are tried in the order in which they were given, then one for this key alone: the first with room carries
+-- it; if none has, the first refuses. A refused item changes nothing, and never its neighbours. `under` is the grant that
+-- carried it. Balances are those after the posting; a hold has none.
 CREATE OR REPLACE FUNCTION {ledger}.post(
     accounts bigint [], side1 integer [], side2 integer [], side3 integer [], side4 integer [],
     actions smallint [], routes smallint [], subjects integer [], amounts bigint [], holds bigint [],
     keys text [], hashes bytea [], value_dates date [], payees text [], refs text [],
     source integer DEFAULT NULL, source_batch bigint DEFAULT NULL,
-    OUT batch bigint, OUT status smallint [], OUT posting bigint [], OUT figure bigint [],
+    OUT batch bigint, OUT status smallint [], OUT posting bigint [], OUT under integer [], OUT figure bigint [],
     OUT debit_balance bigint [], OUT credit_balance bigint []
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp
@@ -42,25 +48,34 @@ DECLARE
     a_number text []; a_changed boolean [];
     -- Per kind: 1 zero, 2 non-negative, 3 non-positive, 4 free; and whose it is: 1 a client's, 2 a member's, 3 a bank's, 0 other.
     k_invariant smallint []; k_role smallint [];
-    -- Per route: its kinds, what must hold, and whether this login may ask and finish.
+    -- Per route: its kinds, what must hold, and by which grant this login may ask and finish: ids, and places below.
     r_length integer []; r_kind1 smallint []; r_kind2 smallint []; r_kind3 smallint []; r_kind4 smallint [];
     r_client boolean []; r_member boolean []; r_payee boolean []; r_confirmed boolean []; r_held boolean [];
-    r_asks boolean []; r_finishes boolean [];
+    r_ask integer []; r_finish integer []; r_asks integer []; r_finishes integer [];
+    -- Per grant that may count, parents first: caps, what is used of them, whether any is on the way up, what has changed.
+    leaves integer []; g_id integer []; g_parent integer []; g_capped boolean []; g_heavy boolean [];
+    g_item bigint []; g_daily bigint []; g_period bigint []; g_days integer []; g_exposure bigint [];
+    g_today bigint []; g_lately bigint []; g_out bigint []; g_changed boolean [];
+    -- Where a login has several grants for a route, or grants for some subjects: which of them each item has.
+    simple boolean; standing integer []; c_grant integer []; i_first integer []; i_last integer []; i_own integer []; i_owns integer [];
+    -- Use of an earlier day that was given back.
+    b_grant integer []; b_day date []; b_amount bigint []; back integer;
     -- Per item: the subject's member and registered bank, whether the payee is the registered account, and its hold.
     s_known boolean []; s_member integer []; s_bank integer []; s_payee boolean [];
-    h_number integer []; h_same boolean []; h_finished boolean [];
+    h_number integer []; h_same boolean []; h_finished boolean []; h_under integer []; h_grant integer []; h_day date [];
     -- Per item, when keys are looked up: the posting that has it, whether it was this request, the first item with it.
     probed boolean := false; probe boolean;
-    p_posting bigint []; p_same boolean []; p_first integer []; p_won integer [];
+    p_posting bigint []; p_same boolean []; p_under integer []; p_first integer []; p_won integer [];
     -- What is written.
     e_id bigint []; e_account bigint []; e_amount bigint []; e_balance bigint []; legs integer;
-    w_action smallint []; w_route smallint []; w_subject integer []; w_amount bigint []; w_holds bigint [];
+    w_action smallint []; w_route smallint []; w_under integer []; w_subject integer []; w_amount bigint []; w_holds bigint [];
     w_key text []; w_hash bytea []; w_date date []; w_payee text []; w_ref text [];
     w_id bigint []; w_side1 bigint []; w_side2 bigint []; w_side3 bigint []; w_side4 bigint [];
-    next_posting bigint; placed integer; refused integer; replayed integer; changed integer;
+    next_posting bigint; placed integer; refused integer; replayed integer; changed integer; reached bigint;
     -- The item at hand.
     act smallint; r smallint; a bigint; code smallint; seen bigint; len integer;
     one integer; two integer; three integer; four integer; last integer; hop integer; p integer; q integer; other integer;
+    g integer; carrier integer; k integer; ends integer; capped smallint; cap_seen bigint; cap_at integer;
 BEGIN
     IF (n BETWEEN 1 AND 10000 AND array_dims(keys) = dims AND array_dims(accounts) = format('[1:%s]', size)
         AND array_dims(side1) = dims AND array_dims(side2) = dims AND array_dims(side3) = dims AND array_dims(side4) = dims
@@ -75,44 +90,19 @@ BEGIN
     END IF;
     SELECT * INTO STRICT before FROM head FOR UPDATE;
 
-    SELECT array_agg(array_position(ARRAY['zero', 'non-negative', 'non-positive', 'free'], invariant)::smallint ORDER BY id),
-        array_agg(coalesce(array_position(ARRAY['client', 'member', 'bank'], owner_role), 0)::smallint ORDER BY id)
-    INTO k_invariant, k_role FROM kind;
-
-    SELECT array_agg(cardinality(path) ORDER BY id), array_agg(path[1] ORDER BY id), array_agg(path[2] ORDER BY id),
-        array_agg(coalesce(path[3], 0) ORDER BY id), array_agg(coalesce(path[4], 0) ORDER BY id),
-        array_agg(same_client ORDER BY id), array_agg(own_member ORDER BY id), array_agg(registered_account ORDER BY id),
-        array_agg(bank_confirmed ORDER BY id), array_agg(held ORDER BY id),
-        array_agg(asks = session_user ORDER BY id), array_agg(coalesce(finishes = session_user, false) ORDER BY id)
-    INTO r_length, r_kind1, r_kind2, r_kind3, r_kind4, r_client, r_member, r_payee, r_confirmed, r_held, r_asks, r_finishes
-    FROM route;
-
-    SELECT array_agg(s.id IS NOT NULL ORDER BY place), array_agg(coalesce(s.member, s.id, 0) ORDER BY place),
-        array_agg(coalesce(b.bank, 0) ORDER BY place),
-        array_agg(coalesce(b.account_number = wanted.payee, false) ORDER BY place)
-    INTO s_known, s_member, s_bank, s_payee
-    FROM unnest(subjects, payees) WITH ORDINALITY AS wanted (id, payee, place)
-    LEFT JOIN party AS s ON s.id = wanted.id LEFT JOIN binding AS b ON b.client = wanted.id;
-
-    -- Holds that are open now, numbered, so that two items of this batch cannot finish the same one.
+    SELECT * INTO k_invariant, k_role FROM kinds_declared();
+    SELECT * INTO r_length, r_kind1, r_kind2, r_kind3, r_kind4, r_client, r_member, r_payee, r_confirmed, r_held,
+        r_ask, r_finish, simple
+    FROM routes_for(session_user, before.day);
+    SELECT * INTO s_known, s_member, s_bank, s_payee FROM subjects_named(subjects, payees);
     IF 0 < ANY (holds) THEN
-        SELECT array_agg(coalesce(number, 0) ORDER BY place), array_agg(coalesce(same, false) ORDER BY place)
-        INTO h_number, h_same
-        FROM (
-            SELECT wanted.place,
-                CASE WHEN o.id IS NOT NULL AND NOT EXISTS (SELECT FROM posting AS f WHERE f.hold <> 0 AND f.hold = o.id)
-                    THEN dense_rank() OVER (ORDER BY wanted.id) END::integer AS number,
-                (o.route, o.subject, o.amount, o.payee) = (wanted.route, wanted.subject, wanted.amount, wanted.payee)
-                AND w.side1 = accounts[wanted.one] AND w.side2 = accounts[wanted.two]
-                AND w.side3 = coalesce(accounts[wanted.three], 0) AND w.side4 = coalesce(accounts[wanted.four], 0) AS same
-            FROM unnest(holds, routes, subjects, amounts, payees, side1, side2, side3, side4)
-                WITH ORDINALITY AS wanted (id, route, subject, amount, payee, one, two, three, four, place)
-            LEFT JOIN LATERAL (SELECT * FROM hold WHERE hold.id = wanted.id LIMIT 1) AS w ON true
-            LEFT JOIN LATERAL (SELECT * FROM posting WHERE posting.id = w.id LIMIT 1) AS o ON true
-        ) AS found;
+        SELECT * INTO h_number, h_same, h_under, h_day
+        FROM open_holds(accounts, side1, side2, side3, side4, routes, subjects, amounts, holds, payees);
     END IF;
+    standing := CASE WHEN simple THEN r_ask || r_finish ELSE standing_grants(session_user, before.day, subjects) END;
+    leaves := standing || h_under;
 
-    -- A second pass is made only where keys have to be looked up; each begins with the accounts as they are.
+    -- A second pass is made only where keys have to be looked up; each begins with the accounts and grants as they are.
     LOOP
         SELECT array_agg(coalesce(x.kind, 0) ORDER BY place), array_agg(coalesce(x.unit, 0) ORDER BY place),
             array_agg(coalesce(x.owner, 0) ORDER BY place), array_agg(coalesce(x.balance, 0) ORDER BY place),
@@ -120,10 +110,27 @@ BEGIN
             array_agg(x.number ORDER BY place), array_agg(false)
         INTO a_kind, a_unit, a_owner, a_balance, a_out, a_in, a_number, a_changed
         FROM unnest(accounts) WITH ORDINALITY AS wanted (id, place) LEFT JOIN account AS x ON x.id = wanted.id;
+        SELECT * INTO g_id, g_parent, g_capped, g_item, g_daily, g_period, g_days, g_exposure, g_today, g_lately, g_out
+        FROM grants_with_parents(leaves, before.day);
+        g_heavy := g_capped;
+        FOR p IN 1..coalesce(cardinality(g_id), 0) LOOP
+            IF g_parent[p] > 0 THEN g_heavy[p] := g_capped[p] OR g_heavy[g_parent[p]]; END IF;
+            g_changed[p] := false;
+        END LOOP;
+        IF simple THEN
+            r_asks := places_of(r_ask, g_id); r_finishes := places_of(r_finish, g_id);
+        ELSE
+            SELECT places_of(c.candidates, g_id), c.first, c.last INTO c_grant, i_first, i_last
+            FROM candidates_for(standing, actions, routes, subjects) AS c;
+        END IF;
+        h_grant := places_of(h_under, g_id); i_owns := places_of(i_own, g_id);
+        b_grant := '{}'; b_day := '{}'; b_amount := '{}'; back := 0;
         h_finished := array_fill(false, ARRAY[n]);
         status := array_fill(0::smallint, ARRAY[n]);
         posting := array_fill(0::bigint, ARRAY[n]);
         figure := posting;
+        under := array_fill(0, ARRAY[n]);
+        w_under := '{}';
         debit_balance := array_fill(NULL::bigint, ARRAY[n]);
         credit_balance := debit_balance;
         e_id := '{}'; e_account := '{}'; e_amount := '{}'; e_balance := '{}';
@@ -139,12 +146,14 @@ BEGIN
                 IF p_posting[i] <> 0 THEN
                     seen := p_posting[i];
                     code := CASE WHEN p_same[i] THEN 1 ELSE 2 END;
+                    IF code = 1 THEN under[i] := p_under[i]; END IF;
                 ELSIF p_won[p_first[i]] <> 0 THEN
                     other := p_won[p_first[i]];
                     seen := posting[other];
                     code := CASE WHEN hashes[i] = hashes[other] THEN 1 ELSE 2 END;
                     IF code = 1 THEN
                         debit_balance[i] := debit_balance[other]; credit_balance[i] := credit_balance[other];
+                        under[i] := under[other];
                     END IF;
                 END IF;
             END IF;
@@ -156,7 +165,7 @@ BEGIN
                 code := 3; seen := coalesce(a, 0);
             ELSIF (r BETWEEN 1 AND cardinality(r_length)) IS NOT TRUE THEN
                 code := 4; seen := coalesce(r, 0);
-            ELSIF (CASE WHEN act IN (0, 1) THEN r_asks[r] WHEN act IN (2, 3) THEN r_finishes[r] END) IS NOT TRUE THEN
+            ELSIF (CASE WHEN act IN (0, 1) THEN r_ask[r] WHEN act IN (2, 3) THEN r_finish[r] END > 0 OR i_owns[i] > 0) IS NOT TRUE THEN
                 code := 5;
             ELSIF ((act <> 0) = r_held[r]) IS NOT TRUE THEN
                 code := 6; seen := act;
@@ -175,6 +184,7 @@ BEGIN
                 ELSIF (r_kind4[r] = 0 OR a_kind[four] = r_kind4[r]) IS NOT TRUE THEN code := 8; seen := 4;
                 ELSIF (len < 3 AND three <> 0 OR len < 4 AND four <> 0) IS NOT FALSE THEN code := 8; seen := len + 1;
                 ELSIF s_known[i] IS NOT TRUE THEN code := 9;
+                ELSIF NOT simple AND (i_first[i] <= i_last[i] OR i_owns[i] > 0) IS NOT TRUE THEN code := 10;
                 ELSE
                     hop := 0;
                     WHILE hop < len AND code = 0 LOOP
@@ -200,18 +210,60 @@ BEGIN
                         ELSIF h_same[i] IS NOT TRUE THEN code := 20; seen := holds[i];
                         END IF;
                     ELSIF holds[i] <> 0 THEN code := 19; seen := holds[i];
-                    ELSIF k_invariant[a_kind[one]] = 2 AND a_balance[one] - a_out[one] < a THEN
-                        code := 25; seen := a_balance[one] - a_out[one];
-                    ELSIF k_invariant[a_kind[last]] = 3 AND a_balance[last] + a_in[last] + a > 0 THEN
-                        code := 26; seen := -(a_balance[last] + a_in[last]);
-                    ELSIF a_balance[one] - a_out[one] - a < -fullest OR a_balance[last] + a_in[last] + a > fullest THEN
-                        code := 27;
                     END IF;
                 END IF;
             END IF;
 
+            IF code = 0 THEN
+                -- Which grant carries it.
+                carrier := 0;
+                IF simple THEN
+                    k := 1; g := CASE WHEN act < 2 THEN r_asks[r] ELSE r_finishes[r] END;
+                    ends := CASE WHEN g > 0 THEN 1 ELSE 0 END;
+                ELSE
+                    k := i_first[i]; ends := i_last[i];
+                END IF;
+                WHILE carrier = 0 AND (k <= ends OR k = ends + 1 AND i_owns[i] > 0) LOOP
+                    IF k > ends THEN g := i_owns[i]; ELSIF NOT simple THEN g := c_grant[k]; END IF;
+                    capped := 0;
+                    IF act <> 3 AND g_heavy[g] THEN
+                        p := g;
+                        WHILE p > 0 LOOP
+                            IF NOT g_capped[p] THEN NULL;
+                            ELSIF (a <= g_item[p]) IS NOT TRUE THEN capped := 21; cap_at := p; cap_seen := 0;
+                            ELSIF (g_today[p] + a <= g_daily[p]) IS NOT TRUE THEN capped := 22; cap_at := p; cap_seen := g_today[p];
+                            ELSIF (g_lately[p] + a <= g_period[p]) IS NOT TRUE THEN capped := 23; cap_at := p; cap_seen := g_lately[p];
+                            ELSIF act = 1 AND (g_out[p] + a <= g_exposure[p]) IS NOT TRUE THEN
+                                capped := 24; cap_at := p; cap_seen := g_out[p];
+                            END IF;
+                            p := g_parent[p];
+                        END LOOP;
+                    END IF;
+                    IF capped = 0 THEN
+                        carrier := g;
+                    ELSIF code = 0 THEN
+                        code := capped; seen := cap_seen; under[i] := g_id[cap_at];
+                    END IF;
+                    k := k + 1;
+                END LOOP;
+                IF carrier > 0 THEN code := 0; under[i] := g_id[carrier];
+                ELSIF code = 0 THEN code := 5;
+                END IF;
+            END IF;
+
+            IF code <> 0 OR act > 1 THEN
+                NULL;
+            ELSIF k_invariant[a_kind[one]] = 2 AND a_balance[one] - a_out[one] < a THEN
+                code := 25; seen := a_balance[one] - a_out[one];
+            ELSIF k_invariant[a_kind[last]] = 3 AND a_balance[last] + a_in[last] + a > 0 THEN
+                code := 26; seen := -(a_balance[last] + a_in[last]);
+            ELSIF a_balance[one] - a_out[one] - a < -fullest OR a_balance[last] + a_in[last] + a > fullest THEN
+                code := 27;
+            END IF;
+
             IF code <> 0 THEN
                 status[i] := code; figure[i] := seen;
+                IF code > 1 AND NOT code BETWEEN 21 AND 24 THEN under[i] := 0; END IF;
                 IF code = 1 THEN
                     replayed := replayed + 1; posting[i] := seen;
                 ELSE
@@ -223,6 +275,7 @@ BEGIN
             -- It is carried out.
             next_posting := next_posting + 1;
             posting[i] := next_posting;
+            w_under[next_posting - before.posting] := under[i];
             IF probed THEN p_won[p_first[i]] := i; END IF;
             IF act IN (2, 3) THEN
                 h_finished[h_number[i]] := true;
@@ -234,6 +287,28 @@ BEGIN
                 w_side1[placed] := accounts[one]; w_side2[placed] := accounts[two];
                 w_side3[placed] := coalesce(accounts[three], 0); w_side4[placed] := coalesce(accounts[four], 0);
             END IF;
+            -- It counts against every grant up to the beginning of the chain; what is finished is no longer out under the
+            -- grant that held it, and what is released was never used.
+            p := CASE WHEN act < 3 AND g_heavy[carrier] THEN carrier ELSE 0 END;
+            WHILE p > 0 LOOP
+                IF g_capped[p] THEN
+                    g_today[p] := g_today[p] + a; g_lately[p] := g_lately[p] + a; g_changed[p] := true;
+                    IF act = 1 THEN g_out[p] := g_out[p] + a; END IF;
+                END IF;
+                p := g_parent[p];
+            END LOOP;
+            p := CASE WHEN act > 1 AND g_heavy[h_grant[i]] THEN h_grant[i] ELSE 0 END;
+            WHILE p > 0 LOOP
+                IF g_capped[p] THEN
+                    g_out[p] := g_out[p] - a; g_changed[p] := true;
+                    IF act = 3 AND h_day[i] > before.day - g_days[p] THEN g_lately[p] := g_lately[p] - a; END IF;
+                    IF act = 3 AND h_day[i] = before.day THEN g_today[p] := g_today[p] - a;
+                    ELSIF act = 3 THEN
+                        back := back + 1; b_grant[back] := g_id[p]; b_day[back] := h_day[i]; b_amount[back] := a;
+                    END IF;
+                END IF;
+                p := g_parent[p];
+            END LOOP;
             IF act IN (0, 2) THEN
                 p := one;
                 FOR hop IN 2..len LOOP
@@ -261,29 +336,27 @@ BEGIN
             OR EXISTS (
                 SELECT FROM unnest(keys, status) AS u (k, s)
                 CROSS JOIN LATERAL (SELECT FROM posting AS x WHERE x.key = u.k LIMIT 1) AS known WHERE u.s <> 0));
+        IF NOT probed AND status && ARRAY[5, 10, 21, 22, 23, 24]::smallint [] THEN
+            -- What no standing grant carries may have one of its own.
+            i_own := own_grants(session_user, before.day, keys, actions, routes, subjects);
+            probe := probe OR 0 < ANY (i_own);
+        END IF;
         IF NOT probe THEN
             EXIT WHEN next_posting = before.posting;
             w_action := actions; w_route := routes; w_subject := subjects; w_amount := amounts; w_holds := holds;
             w_key := keys; w_hash := hashes; w_date := value_dates; w_payee := payees; w_ref := refs;
             IF refused + replayed > 0 THEN
                 -- Only what is carried out is written and hashed.
-                SELECT array_agg(u.action ORDER BY u.place), array_agg(u.route ORDER BY u.place),
-                    array_agg(u.subject ORDER BY u.place), array_agg(u.amount ORDER BY u.place),
-                    array_agg(u.hold ORDER BY u.place), array_agg(u.k ORDER BY u.place),
-                    array_agg(u.h ORDER BY u.place), array_agg(u.d ORDER BY u.place),
-                    array_agg(u.payee ORDER BY u.place), array_agg(u.ref ORDER BY u.place)
-                INTO w_action, w_route, w_subject, w_amount, w_holds, w_key, w_hash, w_date, w_payee, w_ref
-                FROM unnest(actions, routes, subjects, amounts, holds, keys, hashes, value_dates, payees, refs, status)
-                    WITH ORDINALITY AS u (action, route, subject, amount, hold, k, h, d, payee, ref, s, place)
-                WHERE u.s = 0;
+                SELECT * INTO w_action, w_route, w_subject, w_amount, w_holds, w_key, w_hash, w_date, w_payee, w_ref
+                FROM carried_out(status, actions, routes, subjects, amounts, holds, keys, hashes, value_dates, payees, refs);
             END IF;
             batch := before.batch + 1;
             BEGIN
                 INSERT INTO posting
-                SELECT before.posting + u.place, batch, u.action, u.route, u.subject, u.amount, u.hold,
+                SELECT before.posting + u.place, batch, u.action, u.route, u.under, u.subject, u.amount, u.hold,
                     u.k, u.h, u.d, u.payee, u.ref
-                FROM unnest(w_action, w_route, w_subject, w_amount, w_holds, w_key, w_hash, w_date, w_payee, w_ref)
-                    WITH ORDINALITY AS u (action, route, subject, amount, hold, k, h, d, payee, ref, place);
+                FROM unnest(w_action, w_route, w_under, w_subject, w_amount, w_holds, w_key, w_hash, w_date, w_payee, w_ref)
+                    WITH ORDINALITY AS u (action, route, under, subject, amount, hold, k, h, d, payee, ref, place);
                 EXIT;
             EXCEPTION WHEN unique_violation THEN
                 IF probed THEN RAISE; END IF;
@@ -292,31 +365,23 @@ BEGIN
 
         -- Once more, with every key looked up.
         probed := true;
-        SELECT array_agg(coalesce(x.id, 0) ORDER BY u.place), array_agg(coalesce(x.hash = u.h, false) ORDER BY u.place),
-            array_agg(u.first ORDER BY u.place), array_agg(0)
-        INTO p_posting, p_same, p_first, p_won
-        FROM (
-            SELECT k, h, place, (min(place) OVER (PARTITION BY k))::integer AS first
-            FROM unnest(keys, hashes) WITH ORDINALITY AS v (k, h, place)
-        ) AS u LEFT JOIN LATERAL (SELECT y.id, y.hash FROM posting AS y WHERE y.key = u.k LIMIT 1) AS x ON true;
+        SELECT * INTO p_posting, p_same, p_under, p_first FROM keys_used(keys, hashes);
+        p_won := array_fill(0, ARRAY[n]);
+        i_own := coalesce(i_own, own_grants(session_user, before.day, keys, actions, routes, subjects));
+        leaves := leaves || i_own;
     END LOOP;
 
     IF replayed > 0 THEN
-        -- The result of then: what the entries say.
-        SELECT array_agg(coalesce(u.debit, d.balance) ORDER BY u.place), array_agg(coalesce(u.credit, c.balance) ORDER BY u.place)
-        INTO debit_balance, credit_balance
-        FROM unnest(debit_balance, credit_balance, status, posting, routes, side1, side2, side3, side4)
-            WITH ORDINALITY AS u (debit, credit, s, id, route, one, two, three, four, place)
-        LEFT JOIN LATERAL (SELECT x.balance FROM entry AS x
-            WHERE u.s = 1 AND x.account = accounts[u.one] AND x.id = u.id * 8) AS d ON true
-        LEFT JOIN LATERAL (SELECT x.balance FROM entry AS x
-            WHERE u.s = 1 AND x.id = u.id * 8 + 2 * r_length[u.route] - 3
-            AND x.account = accounts[CASE r_length[u.route] WHEN 2 THEN u.two WHEN 3 THEN u.three ELSE u.four END]) AS c ON true;
+        SELECT * INTO debit_balance, credit_balance
+        FROM balances_then(debit_balance, credit_balance, status, posting, routes, accounts, side1, side2, side3, side4);
     END IF;
-    IF next_posting = before.posting AND (source IS NULL
-        OR source_batch <= (SELECT max(x.source_batch) FROM batch AS x WHERE x.source = post.source)) THEN
+    reached := (SELECT max(x.source_batch) FROM batch AS x WHERE x.source = post.source);
+    IF next_posting = before.posting AND (source IS NULL OR refused > 0 OR source_batch <= reached) THEN
         batch := NULL;
         RETURN;
+    ELSIF source_batch <= reached THEN
+        RAISE EXCEPTION 'batch % of the bank was taken over, as were all up to %; nothing can be added to it', source_batch, reached
+            USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
     INSERT INTO entry (id, account, amount, balance)
@@ -330,10 +395,14 @@ BEGIN
         RAISE EXCEPTION 'accounts must be distinct' USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
+    IF true = ANY (g_changed) THEN
+        PERFORM count_use(before.day, g_id, g_today, g_out, g_changed, b_grant, b_day, b_amount);
+    END IF;
+
     batch := seal('post', session_user, (next_posting - before.posting)::integer,
         CASE WHEN next_posting = before.posting THEN '' ELSE
-            sha256(array_send(w_action)) || sha256(array_send(w_route)) || sha256(array_send(w_subject))
-            || sha256(array_send(w_amount)) || sha256(array_send(w_holds)) || sha256(array_send(w_key))
+            sha256(array_send(w_action)) || sha256(array_send(w_route)) || sha256(array_send(w_under))
+            || sha256(array_send(w_subject)) || sha256(array_send(w_amount)) || sha256(array_send(w_holds)) || sha256(array_send(w_key))
             || sha256(array_send(w_hash)) || sha256(array_send(w_date)) || sha256(array_send(w_payee))
             || sha256(array_send(w_ref)) || sha256(array_send(e_id)) || sha256(array_send(e_account))
             || sha256(array_send(e_amount)) || sha256(array_send(e_balance)) || sha256(array_send(w_id))

@@ -1,6 +1,7 @@
 -- Declare the units, kinds and routes of this ledger, once; the owner's business alone. `document` is JSON:
 -- {"units": [code], "kinds": [{name, owner, invariant, zero_at_close}],
---  "routes": [{name, path, same_client, own_member, registered_account, bank_confirmed, held, asks, finishes}]}
+--  "routes": [{name, path, same_client, own_member, registered_account, bank_confirmed, held, asks, finishes, under}],
+--  "grants": [{power, route, grantee}]}
 -- A path starts and ends where money may stay, and passes through where it may not.
 CREATE OR REPLACE FUNCTION {ledger}.declare(document text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = {ledger}, pg_temp AS $$
@@ -20,7 +21,7 @@ BEGIN
         (SELECT array_agg((SELECT id FROM kind WHERE name = step) ORDER BY at)
             FROM jsonb_array_elements_text(r -> 'path') WITH ORDINALITY AS y (step, at)),
         (r ->> 'same_client')::boolean, (r ->> 'own_member')::boolean, (r ->> 'registered_account')::boolean,
-        (r ->> 'bank_confirmed')::boolean, (r ->> 'held')::boolean, r ->> 'asks', r ->> 'finishes'
+        (r ->> 'bank_confirmed')::boolean, (r ->> 'held')::boolean, r ->> 'asks', r ->> 'finishes', r ->> 'under'
     FROM jsonb_array_elements(declared -> 'routes') WITH ORDINALITY AS x (r, place);
 
     SELECT string_agg(name, ', ') INTO bent FROM route
@@ -31,6 +32,12 @@ BEGIN
         RAISE EXCEPTION 'route %: ends where nothing may stay, or passes through where something may', bent
             USING ERRCODE = 'check_violation';
     END IF;
+
+    -- Where every chain of grants begins.
+    INSERT INTO grants (id, grantor, grantee, power, route, valid_from, given)
+    SELECT place, current_user, g ->> 'grantee', g ->> 'power', (SELECT id FROM route WHERE name = g ->> 'route'),
+        '0001-01-01', 1
+    FROM jsonb_array_elements(declared -> 'grants') WITH ORDINALITY AS x (g, place);
     RETURN seal('declare', session_user, 0, '', document => declare.document);
 END
 $$;

@@ -1,9 +1,10 @@
--- Who may do what. Five groups, which cannot log in; a login is given the groups that the ring says.
+-- Who may do what. Six groups, which cannot log in; a login is given the groups that the ring says.
 -- Nobody but the owner writes a table: there is no grant of INSERT, UPDATE, DELETE or TRUNCATE anywhere.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {ledger} FROM PUBLIC;
 GRANT USAGE ON SCHEMA {ledger} TO ringfence_{ledger}_reads, ringfence_{ledger}_member;
 GRANT SELECT ON ALL TABLES IN SCHEMA {ledger} TO ringfence_{ledger}_reads;
 GRANT EXECUTE ON FUNCTION {ledger}.post TO ringfence_{ledger}_posts;
+GRANT EXECUTE ON FUNCTION {ledger}.give, {ledger}.revoke TO ringfence_{ledger}_grants;
 GRANT EXECUTE ON FUNCTION {ledger}.register TO ringfence_{ledger}_registers;
 GRANT EXECUTE ON FUNCTION {ledger}.open_day, {ledger}.close_day TO ringfence_{ledger}_closes;
 
