@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from ringfence import ring
 from ringfence.custody import Circle, Client, Deposit, Member, Transfers, create_circle
 from ringfence.database import Store
+from ringfence.ledger import Caps
 from ringfence.margin.day_end import create_day_end
 
 BANKS = ("bank_a", "bank_b")
@@ -21,6 +22,7 @@ CLIENTS = {
 }
 DAY = datetime.date(2020, 3, 6)
 BROUGHT_MINOR = 100_000_00
+LIMIT_MINOR = 50_000_00
 
 
 def make_circle(store: Store) -> None:
@@ -30,6 +32,7 @@ def make_circle(store: Store) -> None:
     with Circle(store, BANKS) as circle:
         circle.register(MEMBERS, CLIENTS.values())
         circle.open_day(DAY)
+        circle.limit_withdrawals(Caps(per_item_minor=LIMIT_MINOR))
         refused = Transfers(circle).arrive(DAY, {f"arrival:{name}": (name, BROUGHT_MINOR) for name in CLIENTS})
     assert refused == []
 

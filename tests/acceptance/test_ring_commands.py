@@ -56,6 +56,8 @@ def test_built_in_rings_are_listed() -> None:
         ('units = ["CNY"]', 'units = ["CNX"]', "books.bank.units", "CNX", "CNY"),
         ('kept_by = "bank"', 'kept_by = "broker"', "books.bank.kept_by", "broker", "client"),
         ('registers = "registrar"', 'registers = "teller"', "books.bank.registers", "teller", "never posts"),
+        ('under = "officer"', 'under = "clerk"', "books.exchange.routes.withdrawal.under", "clerk", "never posts"),
+        ('under = "officer"', 'under = "boss"', "books.exchange.routes.withdrawal.under", "boss", "officer"),
         ('closes = "clerk"', 'shuts = "clerk"', "books.bank.closes", "absent", "required"),
         ('[relations.own-member]', '[relations.same-mood]', "relations.same-mood", "same-mood", "own-member"),
         ('made_by = "clearing"', 'made_by = "weather"', "proofs.payment-in.made_by", "weather", "clearing"),

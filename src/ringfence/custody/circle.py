@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from ringfence.database import Store, ledgers
 from ringfence.errors import Language, RingfenceError
-from ringfence.ledger import AccountName, Ledger, Party, create_ledger, create_member_login
+from ringfence.ledger import AccountName, Caps, Ledger, Party, create_ledger, create_member_login
 from ringfence.money import render, unit
 from ringfence.ring import Ring
 
@@ -93,6 +93,7 @@ class Circle:
                 return opening.enter_context(Ledger(store, ledger, person, watch))
 
             self.link = enter(EXCHANGE, "link")
+            self.officer = enter(EXCHANGE, "officer")
             self.clerk = enter(EXCHANGE, "clerk")
             self.settlement = enter(EXCHANGE, "settlement")
             self.teller = {bank: enter(bank, "teller") for bank in banks}
@@ -113,7 +114,7 @@ class Circle:
     @property
     def ledgers(self) -> list[Ledger]:
         """Every way into a book, several for each."""
-        return [self.link, self.clerk, self.settlement, *self.teller.values(), *self.bank_clerk.values()]
+        return [self.link, self.officer, self.clerk, self.settlement, *self.teller.values(), *self.bank_clerk.values()]
 
     def open_day(self, day: datetime.date) -> None:
         """Open `day` as the booking day of every book where it is not over, by the persons who close it in the evening."""
@@ -125,6 +126,20 @@ class Circle:
         """Close every day up to `day` in every book, the exchange's first."""
         for ledger in (self.settlement, *self.bank_clerk.values()):
             ledger.close_day(day)
+
+    def limit_withdrawals(self, caps: Caps) -> int:
+        """Let the exchange's clerk order withdrawals as far as `caps` go; the officer's grant, and its number.
+
+        Whatever is more than the clerk may do alone, the officer can let pass one by one. What it granted before ends.
+        """
+        own = self.officer.granted("withdrawal")[0]
+        standing = self.clerk.granted("withdrawal")
+        if [grant.caps for grant in standing] == [caps]:
+            return standing[0].id
+        for grant in standing:
+            self.officer.revoke(f"revoke:{grant.id}", grant.id)
+        key = f"withdrawals:{len(self.officer.grants())}"
+        return self.officer.give(key, parent=own.id, grantee="clerk", caps=caps)
 
     def register(self, members: Iterable[Member], clients: Iterable[Client]) -> None:
         """Register members and clients where they are known, and bind each client at its bank and at the exchange.

@@ -16,6 +16,7 @@ MEMBERS = (Member("m1", "bank_a"), Member("m2", "bank_b"), Member("m3", "bank_a"
 GUARANTEE_MINOR = 200_000_00
 RESERVE_BANK = "bank_a"
 RESERVE_MINOR = 100_000_000_00
+WITHDRAWAL_LIMIT_MINOR = 50_000_00
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,19 @@ import psycopg
 from ringfence import calendar, ring
 from ringfence.custody import EXCHANGE, AuditRefusal, Circle, Equation, EquationReader, Transfers, create_circle
 from ringfence.database import SchemaChanged, Store, drop_ledger, ledgers, migrate_ledger, sql_files
-from ringfence.demo.people import BANKS, GUARANTEE_MINOR, MEMBERS, RESERVE_BANK, RESERVE_MINOR, Person, people
+from ringfence.demo.people import (
+    BANKS,
+    GUARANTEE_MINOR,
+    MEMBERS,
+    RESERVE_BANK,
+    RESERVE_MINOR,
+    WITHDRAWAL_LIMIT_MINOR,
+    Person,
+    people,
+)
 from ringfence.demo.wishes import Morning, Wishes, wish
 from ringfence.errors import BadInput, Language, RingfenceError
-from ringfence.ledger import DeclaredOtherwise, Refusal
+from ringfence.ledger import Caps, DeclaredOtherwise, Refusal
 from ringfence.margin import market as markets
 from ringfence.margin import parameters
 from ringfence.margin.day_end import SCHEMA, DayEnd, Settled, create_day_end
@@ -209,6 +218,7 @@ class _Run:
 
     def live(self, *, went_on: bool) -> Result:
         self._circle.register(MEMBERS, [person.client for person in self._people])
+        self._circle.limit_withdrawals(Caps(per_item_minor=WITHDRAWAL_LIMIT_MINOR))
         transfers = Transfers(self._circle)
         for number, day in enumerate(self._plan.trading_days(), 1):
             if not self._memory.execute("SELECT FROM demo.lived WHERE day = %s", (day,)).rowcount:
@@ -248,7 +258,7 @@ class _Run:
             *transfers.deposit(day, wishes.deposits),
         ]
         withdrawable = {client: funds.withdrawable_minor for client, funds in self._day_end.funds(day).items()}
-        refused += transfers.withdraw(day, wishes.withdrawals, withdrawable)
+        refused += transfers.withdraw(day, wishes.withdrawals, withdrawable, second=lambda withdrawal: True)
         self._day_end.book(day, wishes.trades)
         if _last_of_month(day):
             refused += transfers.pay_out_fees(day, f"fees:{day}", RESERVE_BANK)

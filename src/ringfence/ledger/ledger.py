@@ -329,7 +329,7 @@ class Ledger:
         return self._grants[number]
 
     def _instruct(self, function: str, key: str, document: dict[str, Any]) -> int:
-        statement = sql.SQL("SELECT {}.{}(%s, %s)").format(self._schema, sql.Identifier(function))
+        statement = sql.SQL("SELECT batch, replayed FROM {}.{}(%s, %s)").format(self._schema, sql.Identifier(function))
         try:
             row = self.connection.execute(statement, (key, json.dumps(document, ensure_ascii=False))).fetchone()
         except psycopg.Error as error:
@@ -337,8 +337,10 @@ class Ledger:
                 raise Refused(**json.loads(error.diag.message_detail or "")) from error
             raise
         assert row is not None
-        self._committed()
-        return int(row[0])
+        batch, replayed = row
+        if not replayed:
+            self._committed()
+        return int(batch)
 
     # -- readings -------------------------------------------------------------------------------------------------
 

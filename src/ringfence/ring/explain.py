@@ -17,6 +17,7 @@ _WORDS: dict[str, dict[Language, str]] = {
     "kinds": {"en": "accounts", "zh": "账户种类"},
     "routes": {"en": "routes: money moves on these and on no others", "zh": "资金通路:资金只能沿此移动"},
     "asks": {"en": "asked by", "zh": "发起"},
+    "under": {"en": "under a grant of", "zh": "授权人"},
     "finishes": {"en": "first held, finished by", "zh": "先冻结,了结"},
     "kernel": {"en": "the database checks", "zh": "数据库校验"},
     "checks": {"en": "checks", "zh": "审核"},
@@ -85,6 +86,8 @@ def _route(ring: Ring, book: Book, name: str, route: RouteOfBook, language: Lang
     indent = " " * 28
     yield from _wrapped(route.says.text(language), indent)
     asked = f"{_WORDS['asks'][language]}: {book.kept_by}.{route.asks}"
+    if route.under:
+        asked += f", {_WORDS['under'][language]} {book.kept_by}.{route.under}"
     if route.finishes:
         asked += f"; {_WORDS['finishes'][language]}: {book.kept_by}.{route.finishes}"
     yield indent + asked

@@ -74,7 +74,7 @@ def _steps(path: Any) -> Any:
 
 
 class RouteOfBook(_Part):
-    """A route: `path` from the kind that is debited to the one that is credited."""
+    """A route: `path` from the kind that is debited to the one that is credited; the asker acts `under` whose grant."""
 
     path: Annotated[tuple[str, ...], BeforeValidator(_steps)]
     asks: str
@@ -208,8 +208,12 @@ class _Checker:
             *(("reads", p) for p in book.reads),
         ):
             self._one_of(f"{place}.{field}", person, persons)
-        if book.registers in {person for route in book.routes.values() for person in (route.asks, route.finishes)}:
+        posting = {person for route in book.routes.values() for person in (route.asks, route.finishes)}
+        if book.registers in posting:
             raise BadInput(f"{self._name}: {place}.registers", book.registers, "a person who never posts")
+        for name, route in book.routes.items():
+            if route.under in posting - {None}:
+                raise BadInput(f"{self._name}: {place}.routes.{name}.under", route.under, "a person who never posts")
         for name, kind in book.kinds.items():
             self._one_of(f"{place}.kinds.{name}.owner", kind.owner, self._ring.parties)
         for name, route in book.routes.items():
@@ -219,7 +223,7 @@ class _Checker:
         persons = self._ring.parties[book.kept_by].persons
         for step in route.path:
             self._one_of(f"{place}.path", step, book.kinds)
-        for field, person in (("asks", route.asks), ("finishes", route.finishes)):
+        for field, person in (("asks", route.asks), ("finishes", route.finishes), ("under", route.under)):
             if person is not None:
                 self._one_of(f"{place}.{field}", person, persons)
         for relation in route.relations:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from circles import BANKS, BROUGHT_MINOR, CLIENTS, DAY, MEMBERS, make_circle, opened, pay_in
+from circles import BANKS, BROUGHT_MINOR, CLIENTS, DAY, LIMIT_MINOR, MEMBERS, make_circle, opened, pay_in
 from ringfence.custody import (
     EXCHANGE,
     AuditRefusal,
@@ -22,7 +22,7 @@ from ringfence.custody import (
     verify_circle,
 )
 from ringfence.database import Store
-from ringfence.ledger import AccountName, Action, Control, Instruction, Ledger, Party
+from ringfence.ledger import AccountName, Action, Caps, Control, Instruction, Ledger, Party, Refusal
 
 pytestmark = pytest.mark.ledgers.with_args(make_circle)
 
@@ -302,3 +302,34 @@ def test_a_hold_of_somebody_who_may_not_is_refused(circle: Circle) -> None:
     [refusal] = link.post([wish]).refusals
     assert refusal.control is Control.ASKER
     assert "can give one to ringfence_exchange_clerk alone" in str(refusal)
+
+
+def test_a_second_person_lets_pass_what_the_clerk_may_not_let_out_alone(circle: Circle, transfers: Transfers) -> None:
+    pay_in(transfers, "d", "m1-ann", 90_000_00)
+    wishes = [ask("m1-ann", LIMIT_MINOR, key="1"), ask("m1-ann", LIMIT_MINOR - 10_000_00 + 1, key="2")]
+    assert transfers.withdraw(DAY, wishes[:1], {"m1-ann": 90_000_00}) == []
+    large = [ask("m1-bo", LIMIT_MINOR + 1, key="3")]
+    pay_in(transfers, "e", "m1-bo", 90_000_00)
+    [refusal] = transfers.withdraw(DAY, large, {"m1-bo": 90_000_00})
+    assert isinstance(refusal, Refusal)
+    assert refusal.control is Control.ITEM
+    assert "50,000.00 CNY allowed at once by grant" in str(refusal)
+    assert "ringfence_exchange_officer can let it pass" in str(refusal)
+    assert transfers.withdraw(DAY, large, {"m1-bo": 90_000_00}, second=lambda withdrawal: True) == []
+    assert cash(circle)["m1-bo"] == 90_000_00 - LIMIT_MINOR - 1
+    own = circle.officer.grants()[-1]
+    assert (own.key, own.scope, own.caps.per_item_minor) == ("3", "m1-bo", LIMIT_MINOR + 1)
+
+
+def test_a_new_limit_ends_the_one_before(circle: Circle, transfers: Transfers) -> None:
+    pay_in(transfers, "d", "m1-ann", 500_00)
+    first = circle.limit_withdrawals(Caps(per_item_minor=LIMIT_MINOR))
+    second = circle.limit_withdrawals(Caps(per_item_minor=100_00, per_day_minor=150_00))
+    assert second > first
+    assert circle.limit_withdrawals(Caps(per_item_minor=100_00, per_day_minor=150_00)) == second
+    wishes = [ask("m1-ann", 100_00, key="1"), ask("m1-ann", 60_00, key="2")]
+    [refusal] = transfers.withdraw(DAY, wishes, {"m1-ann": 500_00}, second=lambda withdrawal: True)
+    assert isinstance(refusal, Refusal)
+    assert refusal.control is Control.DAILY
+    assert circle.limit_withdrawals(Caps(per_item_minor=LIMIT_MINOR)) > second
+    assert transfers.withdraw(DAY, wishes, {"m1-ann": 500_00}) == []

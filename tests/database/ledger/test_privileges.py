@@ -208,10 +208,10 @@ def test_nobody_but_the_owner_writes_a_ledgers_tables(store: Store) -> None:
     assert owners == []
 
 
-@pytest.mark.parametrize("person", ["clerk", "link", "settlement", "registrar", "auditor"])
+@pytest.mark.parametrize("person", ["clerk", "link", "settlement", "officer", "registrar", "auditor"])
 def test_the_journal_cannot_be_changed_by_any_person(store: Store, person: str) -> None:
     with store.connect(role("exchange", person)) as connection:
-        for table in ("posting", "entry", "batch", "hold", "head", "account", "party", "binding", "route", "kind"):
+        for table in ("posting", "entry", "batch", "hold", "head", "account", "party", "binding", "route", "kind", "grants", "grant_use"):
             for statement in (
                 f"DELETE FROM exchange.{table}",
                 f"TRUNCATE exchange.{table}",
@@ -226,6 +226,7 @@ def test_the_journal_cannot_be_changed_by_any_person(store: Store, person: str) 
         ("clerk", {"post"}),
         ("link", {"post"}),
         ("settlement", {"post", "open_day", "close_day"}),
+        ("officer", {"give", "revoke"}),
         ("registrar", {"register"}),
         ("auditor", set()),
     ],

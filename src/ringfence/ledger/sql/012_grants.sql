@@ -16,12 +16,11 @@ $$;
 --      one-instruction   not to somebody who asks, without a cap per item, or another stands for that key
 --      cap        greater than the parent's, or no amount; exposure on a route that is not held
 --      validity   not within the parent's
-CREATE OR REPLACE FUNCTION {ledger}.give(key text, document text) RETURNS bigint
+CREATE OR REPLACE FUNCTION {ledger}.give(key text, document text, OUT batch bigint, OUT replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
 DECLARE
     largest CONSTANT bigint := 1000000000000000;
     wanted CONSTANT jsonb := give.document;
-    batch bigint := given_before(give.key, 'grant', give.document);
     above grants;
     way route;
     new grants;
@@ -31,8 +30,10 @@ DECLARE
     asked numeric;
     most numeric;
 BEGIN
-    IF batch IS NOT NULL THEN
-        RETURN batch;
+    batch := given_before(give.key, 'grant', give.document);
+    replayed := batch IS NOT NULL;
+    IF replayed THEN
+        RETURN;
     END IF;
     SELECT day INTO today FROM head;
     SELECT * INTO above FROM grants AS g
@@ -105,21 +106,21 @@ BEGIN
     new.id := (SELECT count(*) + 1 FROM grants);
     new.given := batch;
     INSERT INTO grants SELECT (new).*;
-    RETURN batch;
 END
 $$;
 
 -- End a grant and all below it; the batch that ended it. Whoever gave it may, or gave one above it. `document` is JSON:
 -- {"revoke": id}. Refusals: grant - no such grant stands; grantor - another gave it.
-CREATE OR REPLACE FUNCTION {ledger}.revoke(key text, document text) RETURNS bigint
+CREATE OR REPLACE FUNCTION {ledger}.revoke(key text, document text, OUT batch bigint, OUT replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
 DECLARE
     wanted CONSTANT integer := revoke.document::jsonb ->> 'revoke';
-    batch bigint := given_before(revoke.key, 'grant', revoke.document);
     givers text;
 BEGIN
-    IF batch IS NOT NULL THEN
-        RETURN batch;
+    batch := given_before(revoke.key, 'grant', revoke.document);
+    replayed := batch IS NOT NULL;
+    IF replayed THEN
+        RETURN;
     END IF;
     IF NOT EXISTS (SELECT FROM grants AS g WHERE g.id = wanted AND g.ended IS NULL) OR wanted IS NULL THEN
         PERFORM refuse('grant', 'revoke', coalesce(wanted::text, 'none'));
@@ -135,6 +136,5 @@ BEGIN
     WITH RECURSIVE below AS (
         SELECT wanted AS id UNION ALL SELECT g.id FROM below JOIN grants AS g ON g.parent = below.id
     ) UPDATE grants AS g SET ended = batch FROM below WHERE g.id = below.id AND g.ended IS NULL;
-    RETURN batch;
 END
 $$;
