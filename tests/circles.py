@@ -15,10 +15,10 @@ from ringfence.margin.day_end import create_day_end
 BANKS = ("bank_a", "bank_b")
 MEMBERS = (Member("m1", "bank_a"), Member("m2", "bank_b"))
 CLIENTS = {
-    "m1-ann": Client("m1-ann", "m1", "bank_a", "6201-ann"),
-    "m1-bo": Client("m1-bo", "m1", "bank_b", "6202-bo"),
-    "m2-cy": Client("m2-cy", "m2", "bank_a", "6201-cy"),
-    "m2-di": Client("m2-di", "m2", "bank_b", "6202-di"),
+    "m1-ann": Client("m1-ann", "m1", "bank_a", "6201-ann", "id-ann"),
+    "m1-bo": Client("m1-bo", "m1", "bank_b", "6202-bo", "id-bo"),
+    "m2-cy": Client("m2-cy", "m2", "bank_a", "6201-cy", "id-cy"),
+    "m2-di": Client("m2-di", "m2", "bank_b", "6202-di", "id-di"),
 }
 DAY = datetime.date(2020, 3, 6)
 BROUGHT_MINOR = 100_000_00

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 from ringfence.database import Store
-from ringfence.ledger import AccountName, Declaration, Kind, Ledger, Party, Route, create_ledger
+from ringfence.ledger import AccountName, Binding, Declaration, Kind, Ledger, Party, Route, create_ledger
 
 LEDGER = "trial"
 DAY = datetime.date(2020, 3, 6)
@@ -18,6 +18,7 @@ KINDS = (
     Kind("pool", "house", "non-negative"),
     Kind("mirror", "bank", "non-positive"),
     Kind("run", "house", "free", zero_at_close=True),
+    Kind("pocket", "client", "non-negative", one_per_owner=False),
 )
 ROUTES = (
     Route("arrival", ("outside", "wallet"), "teller", same_client=True),
@@ -40,6 +41,8 @@ ROUTES = (
     Route("loss", ("wallet", "run"), "teller", same_client=True),
     Route("profit", ("run", "wallet"), "teller", same_client=True),
     Route("reserved", ("outside", "mirror"), "clerk", "clerk"),
+    Route("saving", ("wallet", "pocket"), "teller", same_client=True),
+    Route("spending", ("pocket", "wallet"), "teller", same_client=True),
     Route("payment", ("wallet", "outside"), "clerk", under="officer", same_client=True),
     Route("payment-later", ("wallet", "outside"), "clerk", "teller", under="officer", same_client=True),
 )
@@ -53,14 +56,23 @@ DECLARATION = Declaration(
         "officer": frozenset({"reads", "grants"}),
         "deputy": frozenset({"reads", "grants"}),
         "registrar": frozenset({"reads", "registers"}),
+        "intake": frozenset({"reads", "confirms"}),
         "auditor": frozenset({"reads"}),
+        "guide": frozenset({"reads", "grants"}),
     },
+    shows=("guide",),
+    cool_off_days=2,
 )
 
 
 def account_number(client: str) -> str:
     """The registered account of a client."""
     return f"62-{client}"
+
+
+def binding(client: str) -> Binding:
+    """The account of a client, as both institutions say it."""
+    return Binding(client, "bank", account_number(client), f"id-{client}")
 
 
 def make_trial_ledger(store: Store) -> None:
@@ -75,7 +87,7 @@ def make_trial_ledger(store: Store) -> None:
                 Party("strange-bank", "bank", None),
                 Party("m1", "member", None),
                 Party("m2", "member", None),
-                *(Party(client, "client", member) for client, member in CLIENTS.items()),
+                *(Party(client, "client", member, f"id-{client}") for client, member in CLIENTS.items()),
                 Party("friends", "group", None),
             ],
             groups={"friends": ["ann", "m2"]},
@@ -92,7 +104,10 @@ def make_trial_ledger(store: Store) -> None:
                 *((AccountName("wallet", client), account_number(client)) for client in CLIENTS),
                 (AccountName("wallet", "ann", "AU9999"), None),
             ],
-            bindings=[(client, "bank", account_number(client)) for client in CLIENTS if client != "cy"],
         )
+        bindings = [binding(client) for client in CLIENTS if client != "cy"]
+        registrar.bind(bindings)
+    with Ledger(store, LEDGER, "intake") as intake:
+        intake.confirm(bindings)
     with Ledger(store, LEDGER, "teller") as teller:
         teller.open_day(DAY)

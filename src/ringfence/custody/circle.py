@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ringfence.database import Store, ledgers
 from ringfence.errors import Language, RingfenceError
-from ringfence.ledger import AccountName, Caps, Ledger, Party, create_ledger, create_member_login
+from ringfence.ledger import AccountName, Binding, Caps, Ledger, Party, create_ledger, create_member_login
 from ringfence.money import render, unit
 from ringfence.ring import Ring
 
@@ -42,12 +43,18 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client of `member`, bound to the account `account_number` at `bank`."""
+    """A client of `member`, bound to the account `account_number` at `bank`; `identity` is a digest of its papers."""
 
     name: str
     member: str
     bank: str
     account_number: str
+    identity: str
+
+    @property
+    def binding(self) -> Binding:
+        """The account, as either institution says it."""
+        return Binding(self.name, self.bank, self.account_number, self.identity)
 
 
 def create_circle(store: Store, ring: Ring, banks: Sequence[str]) -> None:
@@ -99,6 +106,7 @@ class Circle:
             self.teller = {bank: enter(bank, "teller") for bank in banks}
             self.bank_clerk = {bank: enter(bank, "clerk") for bank in banks}
             self._watch = watch
+            self._registered: dict[str, Binding] | None = None
             self._open = opening.pop_all()
 
     def __enter__(self) -> Circle:
@@ -127,6 +135,13 @@ class Circle:
         for ledger in (self.settlement, *self.bank_clerk.values()):
             ledger.close_day(day)
 
+    @property
+    def registered(self) -> dict[str, Binding]:
+        """The registered account of each client, as the exchange has it."""
+        if self._registered is None:
+            self._registered = {r.binding.client: r.binding for r in self.clerk.bindings() if not r.waiting}
+        return self._registered
+
     def limit_withdrawals(self, caps: Caps) -> int:
         """Let the exchange's clerk order withdrawals as far as `caps` go; the officer's grant, and its number.
 
@@ -145,20 +160,21 @@ class Circle:
         """Register members and clients where they are known, and bind each client at its bank and at the exchange.
 
         The registrars of bank and exchange do it, who cannot post; what is registered already is left as it is.
+        Errors: Refused.
         """
         members, clients = list(members), list(clients)
-        of_member = {member.name: Party(member.name, "member", None) for member in members}
+        of_member = {member.name: Party(member.name, "member") for member in members}
         for bank in self.banks:
             here = [client for client in clients if client.bank == bank]
             known = [m for m in members if m.bank == bank or any(client.member == m.name for client in here)]
-            with Ledger(self._store, bank, "registrar", self._watch) as registrar:
+            with self._as("registrar", bank) as registrar:
                 registrar.register(
                     parties=[
-                        Party(CLEARING, "clearing", None),
-                        Party(EXCHANGE, "exchange", None),
-                        Party(bank, "bank", None),
+                        Party(CLEARING, "clearing"),
+                        Party(EXCHANGE, "exchange"),
+                        Party(bank, "bank"),
                         *(of_member[m.name] for m in known),
-                        *(Party(client.name, "client", client.member) for client in here),
+                        *(Party(client.name, "client", client.member, client.identity) for client in here),
                     ],
                     accounts=[
                         (AccountName("clearing", CLEARING), None),
@@ -168,17 +184,15 @@ class Circle:
                         *((AccountName("member-transit", m.name), None) for m in known),
                         *((AccountName("member-own", m.name), None) for m in members if m.bank == bank),
                         *((AccountName("member-guarantee", m.name), None) for m in members if m.bank == bank),
-                        *((AccountName("client-bank", client.name), client.account_number) for client in here),
                     ],
-                    bindings=[(client.name, bank, client.account_number) for client in here],
                 )
-        with Ledger(self._store, EXCHANGE, "registrar", self._watch) as registrar:
+        with self._as("registrar", EXCHANGE) as registrar:
             registrar.register(
                 parties=[
-                    Party(EXCHANGE, "exchange", None),
-                    *(Party(bank, "bank", None) for bank in self.banks),
+                    Party(EXCHANGE, "exchange"),
+                    *(Party(bank, "bank") for bank in self.banks),
                     *of_member.values(),
-                    *(Party(client.name, "client", client.member) for client in clients),
+                    *(Party(client.name, "client", client.member, client.identity) for client in clients),
                 ],
                 accounts=[
                     *((AccountName("bank-cash", bank), None) for bank in self.banks),
@@ -188,9 +202,60 @@ class Circle:
                     ),
                     *((AccountName("client-cash", client.name), None) for client in clients),
                 ],
-                bindings=[(client.name, client.bank, client.account_number) for client in clients],
             )
-        for member in members:
-            create_member_login(self._store, EXCHANGE, member.name)
+            for member in members:
+                create_member_login(self._store, EXCHANGE, member.name)
+                self._let_read(registrar, member.name)
+        self.bind(clients)
+
+    @staticmethod
+    def _let_read(registrar: Ledger, member: str) -> None:
+        """A member reads its clients under a grant of the registrar's."""
+        own = registrar.granted(None)[0]
+        if not any(g.parent == own.id and g.scope == member and not g.ended for g in registrar.grants()):
+            key = f"read:{len(registrar.grants())}"
+            registrar.give(key, parent=own.id, grantee=f"member_{member}", scope=member)
+
+    def bind(self, clients: Iterable[Client]) -> None:
+        """Bind clients to their accounts, or to other ones (K5): opened and bound by the bank, bound by the exchange, and
+        each confirmed in the words of the other. A change waits before it is in force.
+
+        Errors: Refused where the two do not say the same, or for an account of another client.
+        """
+        wanted = [client.binding for client in clients]
+        for book in (*self.banks, EXCHANGE):
+            here = [binding for binding in wanted if book in (binding.bank, EXCHANGE)]
+            with self._as("registrar", book) as registrar:
+                if book != EXCHANGE:
+                    registrar.register(accounts=_new_accounts(registrar, here))
+                said = {registered.binding for registered in registrar.bindings()}
+                registrar.bind([binding for binding in here if binding not in said])
+        says = {book: self._says(book) for book in (*self.banks, EXCHANGE)}
+        for book in (*self.banks, EXCHANGE):
+            with self._as("intake", book) as intake:
+                waiting = [registered.binding for registered in intake.bindings() if registered.waiting]
+                others = (
+                    says[binding.bank if book == EXCHANGE else EXCHANGE].get(binding.client) for binding in waiting
+                )
+                intake.confirm([words for words in others if words is not None])
         for ledger in self.ledgers:
             ledger.refresh()
+        self._registered = None
+
+    def _says(self, book: str) -> dict[str, Binding]:
+        """What an institution says of its clients' accounts: what it has bound last."""
+        with self._as("auditor", book) as auditor:
+            return {registered.binding.client: registered.binding for registered in auditor.bindings()}
+
+    def _as(self, person: str, book: str) -> Ledger:
+        return Ledger(self._store, book, person, self._watch)
+
+
+def _new_accounts(registrar: Ledger, bindings: Iterable[Binding]) -> list[tuple[AccountName, str | None]]:
+    """The bank accounts that are not open yet, each the next of its owner's."""
+    opened = Counter(name.owner for name in registrar.accounts if name.kind == "client-bank")
+    return [
+        (AccountName("client-bank", binding.client, ordinal=opened[binding.client] + 1), binding.account_number)
+        for binding in bindings
+        if binding.account_number not in registrar.numbered
+    ]

@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 from ringfence.custody.circle import CLEARING, EXCHANGE, Circle
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.errors import Language
-from ringfence.ledger import Action, Caps, Control, Instruction, Outcome, Refusal
+from ringfence.ledger import Action, Binding, Caps, Control, Instruction, Outcome, Refusal
 from ringfence.money import grouped, unit
 
 CoverSource = Literal["member-guarantee", "exchange-reserve"]
@@ -94,11 +94,6 @@ class Transfers:
     def __init__(self, circle: Circle) -> None:
         self._circle = circle
         self._banks = circle.banks
-        bound = circle.clerk.rows(
-            "SELECT client.name, bank.name FROM {0}.binding AS b JOIN {0}.party AS client ON client.id = b.client "
-            "JOIN {0}.party AS bank ON bank.id = b.bank"
-        )
-        self._bank_of: dict[str, str] = dict(bound)
 
     # -- in -------------------------------------------------------------------------------------------------------
 
@@ -114,7 +109,7 @@ class Transfers:
                         key=key,
                         route="arrival",
                         subject=client,
-                        path=(clearing, teller.account("client-bank", client)),
+                        path=(clearing, teller.numbered[self._registered(client).account_number]),
                         amount_minor=amount_minor,
                         value_date=day,
                     )
@@ -135,7 +130,11 @@ class Transfers:
                 if self._bank(deposit.client) != bank:
                     continue
                 member = teller.party(deposit.client).member or ""
-                wallet = teller.account("client-bank", deposit.client)
+                # Another account than the registered one is the kernel's to refuse.
+                wallet = teller.numbered[self._registered(deposit.client).account_number]
+                given = teller.numbered.get(deposit.payer_account, wallet)
+                if teller.names[given].owner == deposit.client:
+                    wallet = given
                 instructions.append(
                     Instruction(
                         key=deposit.key,
@@ -302,7 +301,7 @@ class Transfers:
                         key=f"order:{hold.posting}",
                         route=hold.route,
                         subject=hold.subject,
-                        path=self._path_out(bank, hold.route, hold.subject),
+                        path=self._path_out(bank, hold.route, hold.subject, hold.payee),
                         amount_minor=hold.amount_minor,
                         value_date=hold.value_date,
                         payee=hold.payee,
@@ -351,17 +350,20 @@ class Transfers:
         )
         return [_Hold(*row) for row in rows]
 
-    def _path_out(self, bank: str, route: str, subject: str) -> tuple[int, ...]:
+    def _path_out(self, bank: str, route: str, subject: str, payee: str) -> tuple[int, ...]:
         clerk = self._circle.bank_clerk[bank]
         pool = clerk.account("exchange-client-money", EXCHANGE)
         if route == "fee-payout":
             return (pool, clerk.account("exchange-own", EXCHANGE))
         member = clerk.party(subject).member or ""
-        return (pool, clerk.account("member-transit", member), clerk.account("client-bank", subject))
+        return (pool, clerk.account("member-transit", member), clerk.numbered[payee])
 
     def _bank(self, client: str) -> str:
+        return self._registered(client).bank
+
+    def _registered(self, client: str) -> Binding:
         self._circle.clerk.party(client)
-        return self._bank_of[client]
+        return self._circle.registered[client]
 
 
 def _refusals(outcomes: Iterable[Outcome]) -> list[Refusal]:

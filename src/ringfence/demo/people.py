@@ -6,6 +6,7 @@ each trades, and who will not answer a margin call. Names are made of numbers; n
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from random import Random
 
@@ -41,6 +42,7 @@ def people(count: int, seed: int) -> list[Person]:
             member=member.name,
             bank=bank,
             account_number=f"62{BANKS.index(bank) + 1:02d}{number + 1:012d}",
+            identity=hashlib.sha256(f"demonstration:{number + 1}".encode()).hexdigest(),
         )
         # One in twelve stakes nearly everything, and of those every fourth lets a call go by.
         reckless = number % 12 == 7

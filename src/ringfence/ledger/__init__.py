@@ -4,20 +4,23 @@ declaration   what a ledger is declared with
 create        making it, its roles and its logins
 grant         who lets whom do what, how far and how long
 instruction   instructions, outcomes, refusals
-ledger        a ledger as one login sees it
+registry      who and what there is, and the instructions that change it
+ledger        a ledger as one login sees it: postings in, outcomes out
 arrays        how batches travel, and what the chain hashes
 sql/          the functions that write, and who may call them
 """
 
 from ringfence.ledger.create import DeclaredOtherwise, create_ledger, create_member_login
 from ringfence.ledger.declaration import Declaration, Group, Invariant, Kind, Route, role
-from ringfence.ledger.grant import Caps, Grant, Refused
+from ringfence.ledger.grant import Binding, Caps, Grant, Refused, Registered
 from ringfence.ledger.instruction import Action, Control, Instruction, Outcome, Refusal
-from ringfence.ledger.ledger import AccountName, Ledger, Party, Posted, UnknownAccount
+from ringfence.ledger.ledger import Ledger, Posted
+from ringfence.ledger.registry import AccountName, Party, UnknownAccount
 
 __all__ = [
     "AccountName",
     "Action",
+    "Binding",
     "Caps",
     "Control",
     "Declaration",
@@ -33,6 +36,7 @@ __all__ = [
     "Posted",
     "Refusal",
     "Refused",
+    "Registered",
     "Route",
     "UnknownAccount",
     "create_ledger",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ class Given:
     grantor: str
     grantee: str
     power: str
-    route: int
+    route: int | None
     scope: int | None
     key: str | None
     per_item: int | None
@@ -31,9 +31,13 @@ class Given:
     per_period: int | None
     period_days: int | None
     exposure: int | None
+    bank: int | None
+    payee: str | None
+    cool_off_days: int | None
     valid_from: date
     valid_until: date | None
     given: int
+    confirmed: int | None = None
 
     @property
     def capped(self) -> bool:
@@ -50,24 +54,93 @@ class Authority:
     ended: dict[int, int] = field(default_factory=dict)
     used: dict[tuple[int, date], int] = field(default_factory=dict)
     outstanding: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    # By client: the grant of the account that it has, the one that waits, and who ever had one.
+    accounts: dict[int, int] = field(default_factory=dict)
+    waiting: dict[int, int] = field(default_factory=dict)
+    bound_before: set[int] = field(default_factory=set)
     # Under which grant a hold was placed, and on which day.
     holds: dict[int, tuple[int, date, int]] = field(default_factory=dict)
 
-    def declare(self, power: str, route: int, grantee: str, owner: str, batch: int) -> None:
+    def declare(self, power: str, route: int | None, grantee: str, cool_off_days: int | None, owner: str) -> None:
         """Take a grant with which a chain begins."""
-        nothing = (None,) * 7
-        first = Given(None, owner, grantee, power, route, *nothing, date(1, 1, 1), None, batch)
+        nothing = (None,) * 9
+        first = Given(None, owner, grantee, power, route, *nothing, cool_off_days, date(1, 1, 1), None, 1)
         self.grants[len(self.grants) + 1] = first
 
-    def instruct(
-        self, document: str, login: str, day: date, batch: int, party: Callable[[str], int | None]
-    ) -> Iterator[str]:
-        """Take a document with which a grant was given or ended."""
-        said = json.loads(document)
-        if "revoke" in said:
-            yield from self._revoke(said["revoke"], login, batch)
+    def instruct(self, batch: Any, parties: Mapping[str, int], identities: Mapping[int, str]) -> Iterator[str]:
+        """Take a document with which a grant was given or ended, or an account was bound or confirmed."""
+        said = json.loads(batch.document)
+        if batch.what == "bind":
+            yield from self._bind(said["bindings"], batch, parties, identities)
+        elif batch.what == "confirm":
+            yield from self._confirm(said["bindings"], batch, parties, identities)
+        elif "revoke" in said:
+            yield from self._revoke(said["revoke"], batch.login, batch.id)
         else:
-            yield from self._give(said, login, day, batch, party)
+            yield from self._give(said, batch.login, batch.day, batch.id, parties)
+
+    def account_of(self, client: int) -> Given | None:
+        """The confirmed account of a client, in force or not yet."""
+        return self.grants[self.accounts[client]] if client in self.accounts else None
+
+    def _bind(
+        self, bindings: list[dict[str, str]], batch: Any, parties: Mapping[str, int], identities: Mapping[int, str]
+    ) -> Iterator[str]:
+        own = [
+            number
+            for number, grant in self.grants.items()
+            if grant.power == "account" and grant.payee is None and grant.grantee == batch.login
+        ]
+        if not own:
+            yield f"{batch.login} bound clients, and may not"
+            return
+        parent = own[0]
+        above = self.grants[parent]
+        for said in bindings:
+            client = parties[said["client"]]
+            if identities.get(client) != said["identity"]:
+                yield f"client {client} was bound under another identity"
+            if client in self.waiting:
+                self.ended[self.waiting[client]] = batch.id
+            self.waiting[client] = number = len(self.grants) + 1
+            self.grants[number] = replace(
+                above,
+                parent=parent,
+                grantor=batch.login,
+                grantee=said["client"],
+                scope=client,
+                bank=parties[said["bank"]],
+                payee=said["account_number"],
+                valid_from=max(above.valid_from, batch.day),
+                given=batch.id,
+            )
+
+    def _confirm(
+        self, bindings: list[dict[str, str]], batch: Any, parties: Mapping[str, int], identities: Mapping[int, str]
+    ) -> Iterator[str]:
+        for said in bindings:
+            client = parties[said["client"]]
+            number = self.waiting.pop(client, 0)
+            if number == 0:
+                yield f"nothing waited to be confirmed for client {client}"
+                continue
+            bound = self.grants[number]
+            same = (bound.bank, bound.payee) == (parties[said["bank"]], said["account_number"])
+            if not same or identities.get(client) != said["identity"]:
+                yield f"for client {client} something else was confirmed than was bound"
+            if self.grants[bound.parent or 0].grantee == batch.login:
+                yield f"{batch.login} confirmed what it had bound itself"
+            if any(self.grants[n].payee == bound.payee for c, n in self.accounts.items() if c != client):
+                yield f"account {bound.payee!r} is another client's"
+            wait = 0
+            if client in self.accounts:
+                self.ended[self.accounts[client]] = batch.id
+            if client in self.bound_before:
+                wait = bound.cool_off_days or 0
+            self.bound_before.add(client)
+            self.accounts[client] = number
+            from_day = max(bound.valid_from, batch.day + timedelta(wait))
+            self.grants[number] = replace(bound, confirmed=batch.id, valid_from=from_day)
 
     def _revoke(self, number: int, login: str, batch: int) -> Iterator[str]:
         if number in self.ended or login not in {self.grants[above].grantor for above in self._chain(number)}:
@@ -75,15 +148,17 @@ class Authority:
         for other in self.grants:
             if other not in self.ended and number in self._chain(other):
                 self.ended[other] = batch
+        self.accounts = {client: n for client, n in self.accounts.items() if n not in self.ended}
+        self.waiting = {client: n for client, n in self.waiting.items() if n not in self.ended}
 
     def _give(
-        self, said: dict[str, Any], login: str, day: date, batch: int, party: Callable[[str], int | None]
+        self, said: dict[str, Any], login: str, day: date, batch: int, parties: Mapping[str, int]
     ) -> Iterator[str]:
         above = self.grants[said["parent"]]
         number = len(self.grants) + 1
         if said["parent"] in self.ended or above.grantee != login or above.key is not None:
             yield f"grant {number} was given under {said['parent']}, which was not {login}'s to pass on"
-        scope = party(said["scope"]) if "scope" in said else above.scope
+        scope = parties.get(said["scope"]) if "scope" in said else above.scope
         if above.scope is not None and (scope is None or not self.covers(above.scope, scope)):
             yield f"grant {number} is for more than the one above it"
         days = said.get("period_days", above.period_days)

@@ -6,32 +6,36 @@ happen. A *login* is a person's own way into the database, with the groups that 
     reads       every table of the ledger
     posts       call `post`; what it may post is what it has been granted
     grants      call `give` and `revoke`: pass on what it has been granted; never together with posts
-    registers   call `register`: parties, accounts, bindings; never together with posts
+    registers   call `register` and `bind`: parties, accounts, the account of a client; never together with posts
+    confirms    call `confirm`: what another institution says of such an account; with neither of the two
     closes      call `open_day` and `close_day`
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from ringfence.errors import BadInput
 
 Invariant = Literal["zero", "non-negative", "non-positive", "free"]
-Group = Literal["reads", "posts", "grants", "registers", "closes"]
-GROUPS: tuple[Group, ...] = ("reads", "posts", "grants", "registers", "closes")
+Group = Literal["reads", "posts", "grants", "registers", "confirms", "closes"]
+GROUPS: tuple[Group, ...] = ("reads", "posts", "grants", "registers", "confirms", "closes")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of account: whose it is by role, what its balance must keep, and whether it is zero when a day closes."""
+    """A kind of account: whose it is by role, what its balance must keep, whether it is zero when a day closes, and
+    whether an owner has one in a unit or as many as are opened.
+    """
 
     name: str
     owner: str
     invariant: Invariant
     zero_at_close: bool = False
+    one_per_owner: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +58,27 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One ledger's declaration. Errors: BadInput for a login that posts and also registers or grants."""
+    """One ledger's declaration.
+
+    `shows` are the logins that let others read clients; a registered account that is changed waits `cool_off_days`
+    booking days. Errors: BadInput for a login that does two things that one person must not.
+    """
 
     units: tuple[str, ...]
     kinds: tuple[Kind, ...]
     routes: tuple[Route, ...]
     logins: Mapping[str, frozenset[Group]]
+    shows: tuple[str, ...] = ()
+    cool_off_days: int = 0
 
     def __post_init__(self) -> None:
         for login, groups in self.logins.items():
-            if "posts" in groups and groups & {"registers", "grants"}:
-                raise BadInput("login", login, "a login that posts, or one that registers or grants, never both")
+            if "posts" in groups and groups & {"registers", "grants", "confirms"}:
+                raise BadInput(
+                    "login", login, "a login that posts, or one that registers, confirms or grants, never both"
+                )
+            if {"registers", "confirms"} <= groups:
+                raise BadInput("login", login, "a login that registers, or one that confirms, never both")
 
     def document(self, ledger: str) -> str:
         """Write the declaration as the JSON that `declare` reads, with the logins of `ledger`."""
@@ -72,7 +86,13 @@ class Declaration:
             {
                 "units": list(self.units),
                 "kinds": [
-                    {"name": k.name, "owner": k.owner, "invariant": k.invariant, "zero_at_close": k.zero_at_close}
+                    {
+                        "name": k.name,
+                        "owner": k.owner,
+                        "invariant": k.invariant,
+                        "one_per_owner": k.one_per_owner,
+                        "zero_at_close": k.zero_at_close,
+                    }
                     for k in self.kinds
                 ],
                 "routes": [
@@ -90,15 +110,22 @@ class Declaration:
                     }
                     for r in self.routes
                 ],
-                "grants": [
-                    {"power": power, "route": r.name, "grantee": role(ledger, grantee)}
-                    for r in self.routes
-                    for power, grantee in (("ask", r.under or r.asks), ("finish", r.finishes))
-                    if grantee is not None
-                ],
+                "grants": [*self._beginnings(ledger)],
             },
             ensure_ascii=False,
         )
+
+    def _beginnings(self, ledger: str) -> Iterator[dict[str, object]]:
+        """The grants with which all chains begin."""
+        for r in self.routes:
+            yield {"power": "ask", "route": r.name, "grantee": role(ledger, r.under or r.asks)}
+            if r.finishes is not None:
+                yield {"power": "finish", "route": r.name, "grantee": role(ledger, r.finishes)}
+        for login, groups in self.logins.items():
+            if "registers" in groups:
+                yield {"power": "account", "grantee": role(ledger, login), "cool_off_days": self.cool_off_days}
+        for login in self.shows:
+            yield {"power": "read", "grantee": role(ledger, login)}
 
 
 def role(ledger: str, name: str) -> str:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ringfence.errors import Language, RingfenceError
 
-Power = Literal["ask", "finish"]
+Power = Literal["ask", "finish", "read", "account"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ NO_CAPS = Caps()
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A grant as it stands. `grantor` and `grantee` are logins, `scope` a party or None for everybody.
+    """A grant as it stands. `grantor` and `grantee` are logins, `scope` a party or None for everybody. An `account` is
+    granted to a client by its own name; it is no grant before it is `confirmed`.
 
     `used_minor` is what was carried out under it on the booking day and `outstanding_minor` what is held and not
     finished; both are counted where there is a cap.
@@ -54,7 +55,7 @@ class Grant:
     grantor: str
     grantee: str
     power: Power
-    route: str
+    route: str | None
     scope: str | None
     key: str | None
     caps: Caps
@@ -63,6 +64,8 @@ class Grant:
     ended: bool
     used_minor: int
     outstanding_minor: int
+    account_number: str | None
+    confirmed: bool
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Grant:
@@ -74,12 +77,31 @@ class Grant:
 GRANTS_QUERY = """
     SELECT g.id, g.parent, g.grantor, g.grantee, g.power, r.name, s.name, g.key,
         g.per_item, g.per_day, g.per_period, g.period_days, g.exposure,
-        g.valid_from, g.valid_until, g.ended IS NOT NULL, coalesce(u.used, 0), g.outstanding
+        g.valid_from, g.valid_until, g.ended IS NOT NULL, coalesce(u.used, 0), g.outstanding,
+        g.payee, g.confirmed IS NOT NULL OR g.payee IS NULL
     FROM {0}.grants AS g
-    JOIN {0}.route AS r ON r.id = g.route
+    LEFT JOIN {0}.route AS r ON r.id = g.route
     LEFT JOIN {0}.party AS s ON s.id = g.scope
     LEFT JOIN {0}.grant_use AS u ON u.under = g.id AND u.day = (SELECT day FROM {0}.head)
 """
+
+
+class Binding(NamedTuple):
+    """A client's registered account, as one institution says it: at which bank, and the digest of who the client is."""
+
+    client: str
+    bank: str
+    account_number: str
+    identity: str
+
+
+class Registered(NamedTuple):
+    """A registered account as a ledger has it: still `waiting` for the other institution, or in force from a day on."""
+
+    binding: Binding
+    waiting: bool
+    in_force_from: datetime.date
+
 
 _REASONS: dict[str, dict[Language, str]] = {
     "key": {
@@ -109,6 +131,24 @@ _REASONS: dict[str, dict[Language, str]] = {
     "validity": {
         "en": "{given} is not within {stands}",
         "zh": "有效期 {given} 不在 {stands} 之内",
+    },
+    "unknown": {
+        "en": "{field} {given} is not registered here, or not as that",
+        "zh": "{field} {given} 未登记或角色不符",
+    },
+    "taken": {"en": "{given} ({field})", "zh": "已登记或不可重复:{given}({field})"},
+    "identity": {
+        "en": "identity {given} is not the one under which {stands} is registered",
+        "zh": "身份 {given} 与 {stands} 登记的身份不符",
+    },
+    "account": {
+        "en": "account {given} cannot be {stands}'s: it is another client's, or no account number",
+        "zh": "账户 {given} 不能属于 {stands}:已属其他客户,或不是账号",
+    },
+    "waiting": {"en": "no account waits to be confirmed for {given}", "zh": "{given} 没有待确认的账户"},
+    "differs": {
+        "en": "{field} {given} is not what was bound: {stands}; both institutions must say the same",
+        "zh": "{field} {given} 与签约内容 {stands} 不符;两家机构须一致",
     },
     "grant": {"en": "no grant {given} stands", "zh": "没有有效的授权 {given}"},
     "grantor": {

@@ -43,18 +43,20 @@ class Control(IntEnum):
     CLIENT = 12
     MEMBER = 13
     PAYEE = 14
-    SOURCE = 15
-    SHUT = 17
-    DAY = 18
-    HOLD = 19
-    DIFFERS = 20
-    ITEM = 21
-    DAILY = 22
-    PERIOD = 23
-    EXPOSURE = 24
-    FUNDS = 25
-    CEILING = 26
-    OVERFLOW = 27
+    COOLING = 15
+    SOURCE = 16
+    ENDED = 17
+    SHUT = 18
+    DAY = 19
+    HOLD = 20
+    DIFFERS = 21
+    ITEM = 22
+    DAILY = 23
+    PERIOD = 24
+    EXPOSURE = 25
+    FUNDS = 26
+    CEILING = 27
+    OVERFLOW = 28
 
 
 _REASONS: dict[Control, dict[Language, str]] = {
@@ -110,9 +112,17 @@ _REASONS: dict[Control, dict[Language, str]] = {
         "en": "{payee!r} is not the account that {subject} registered; the registrars of bank and exchange can bind another",
         "zh": "收款账户 {payee!r} 并非 {subject} 的登记账户;改绑须经银行与交易所登记员",
     },
+    Control.COOLING: {
+        "en": "the account that {subject} registered was changed and is in force from {day}; nobody can shorten that",
+        "zh": "{subject} 的登记账户已变更,自 {day} 起生效;任何人都不能缩短",
+    },
     Control.SOURCE: {
         "en": "not in a confirmed batch of the bank at place {figure}; that bank can confirm it",
         "zh": "路径第 {figure} 处银行未在该批次中确认;须由该银行确认",
+    },
+    Control.ENDED: {
+        "en": "the account at place {figure} lived as long as the grant that opened it; it receives nothing more",
+        "zh": "路径第 {figure} 处账户随开户授权终止;不再收款",
     },
     Control.SHUT: {
         "en": "no day is open since {day} was closed; whoever opens days can open the next",
@@ -164,6 +174,7 @@ _ACTIONS: dict[Language, dict[Action, str]] = {
     "zh": {Action.POST: "直接记账", Action.HOLD: "冻结", Action.POST_HELD: "解冻记账", Action.RELEASE: "解冻"},
 }
 _AMOUNT_SEEN = (Control.DAILY, Control.PERIOD, Control.EXPOSURE, Control.FUNDS, Control.CEILING)
+_DAY_SEEN = (Control.COOLING, Control.SHUT, Control.DAY)
 _CAPS = {
     Control.ITEM: "per_item_minor",
     Control.DAILY: "per_day_minor",
@@ -238,7 +249,7 @@ class Refusal:
             subject=asked.subject,
             payee=asked.payee,
             value_date=asked.value_date,
-            day=_DAY_ZERO + datetime.timedelta(days=self.figure) if self.control in (Control.SHUT, Control.DAY) else "",
+            day=_DAY_ZERO + datetime.timedelta(days=self.figure) if self.control in _DAY_SEEN else "",
             action=_ACTIONS[language][asked.action],
             login=self.login,
             asker=self.asker,

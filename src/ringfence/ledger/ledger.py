@@ -7,20 +7,18 @@ over an equation looks there, and nothing escapes it.
 from __future__ import annotations
 
 import datetime
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from ringfence.database import Store
-from ringfence.errors import BadInput, Language, RingfenceError
+from ringfence.errors import BadInput
 from ringfence.ledger.arrays import ByteaArray, DateArray, Int2Array, Int4Array, Int8Array, TextArray, register_arrays
-from ringfence.ledger.declaration import role
-from ringfence.ledger.grant import GRANTS_QUERY, NO_CAPS, Caps, Grant, Refused
 from ringfence.ledger.instruction import Control, Instruction, Outcome, Refusal
+from ringfence.ledger.registry import Registry
 
 LARGEST_BATCH = 8192
 
@@ -37,16 +35,6 @@ class RouteOf(NamedTuple):
 _NO_ROUTE = RouteOf(0, "nobody", None, None)
 
 
-class UnknownAccount(RingfenceError):
-    """The ledger has no such account: `ledger`, `kind`, `owner`, `unit`."""
-
-    code = "unknown-account"
-    template: ClassVar[dict[Language, str]] = {
-        "en": "ledger {ledger} has no account of kind {kind} for {owner} in {unit}",
-        "zh": "账本 {ledger} 中没有 {owner} 的 {kind} 账户({unit})",
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class Posted:
     """One batch: its number, None if nothing was written, and an outcome per instruction in their order."""
@@ -60,123 +48,25 @@ class Posted:
         return [outcome.refusal for outcome in self.outcomes if outcome.refusal]
 
 
-class Party(NamedTuple):
-    """A registered party; `member` is a client's."""
-
-    name: str
-    role: str
-    member: str | None
-
-
-class AccountName(NamedTuple):
-    """What makes an account that account."""
-
-    kind: str
-    owner: str
-    unit: str = "CNY"
-
-
-class Ledger:
+class Ledger(Registry):
     """The ledger `name`, entered through the login of `person`. Errors on opening: as Store.connect."""
 
     def __init__(self, store: Store, name: str, person: str, committed: Callable[[], None] | None = None) -> None:
-        self.name = name
-        self.login = role(name, person)
-        self.connection = store.connect(self.login)
-        self._committed = committed or (lambda: None)
+        super().__init__(store, name, person, committed)
         register_arrays(self.connection)
-        self._schema = sql.Identifier(name)
         self._routes: dict[str, RouteOf] = {
             row[1]: RouteOf(row[0], *row[2:])
             for row in self.rows("SELECT id, name, asks, finishes, under FROM {}.route")
         }
-        self._grants: dict[int, Grant] = {}
         self._post = sql.SQL("SELECT * FROM {}.post({})").format(
             self._schema, sql.SQL(", ").join([sql.Placeholder()] * 17)
         )
-        self.refresh()
 
     def __enter__(self) -> Ledger:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Leave."""
-        self.connection.close()
-
-    def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """Read; `{}` in `query` is this ledger's schema."""
-        statement = sql.SQL(query).format(self._schema)
-        return self.connection.execute(statement, parameters).fetchall()
-
-    # -- who and what there is ------------------------------------------------------------------------------------
-
-    def refresh(self) -> None:
-        """Read again which parties and accounts are registered."""
-        parties = self.rows(
-            "SELECT p.id, p.name, p.role, m.name FROM {0}.party AS p LEFT JOIN {0}.party AS m ON m.id = p.member"
-        )
-        self._party_ids: dict[str, int] = {name: number for number, name, _, _ in parties}
-        self.parties = {name: Party(name, kind, member) for _, name, kind, member in parties}
-        accounts = self.rows("SELECT account, kind, owner, unit FROM {}.balances")
-        self._names: dict[int, AccountName] = {number: AccountName(*name) for number, *name in accounts}
-        self.accounts: dict[AccountName, int] = {name: number for number, name in self._names.items()}
-
-    def account(self, kind: str, owner: str, unit: str = "CNY") -> int:
-        """The number of an account. Errors: UnknownAccount."""
-        try:
-            return self.accounts[AccountName(kind, owner, unit)]
-        except KeyError:
-            raise UnknownAccount(ledger=self.name, kind=kind, owner=owner, unit=unit) from None
-
-    def party(self, name: str) -> Party:
-        """A registered party. Errors: BadInput."""
-        try:
-            return self.parties[name]
-        except KeyError:
-            raise BadInput("party", name, f"a party that is registered in ledger {self.name}") from None
-
-    def register(
-        self,
-        *,
-        parties: Iterable[Party] = (),
-        accounts: Iterable[tuple[AccountName, str | None]] = (),
-        groups: Mapping[str, Iterable[str]] | None = None,
-        bindings: Iterable[tuple[str, str, str]] = (),
-    ) -> None:
-        """Register what is not registered yet: parties, accounts with their numbers, who is in which group from now on,
-        and (client, bank, account number).
-
-        Parties come before whoever names them. Only a login that registers may; errors are the database's.
-        """
-        bound = {
-            client
-            for (client,) in self.rows("SELECT p.name FROM {0}.binding AS b JOIN {0}.party AS p ON p.id = b.client")
-        }
-        document = {
-            "parties": [
-                {"name": p.name, "role": p.role} | ({"member": p.member} if p.member else {})
-                for p in parties
-                if p.name not in self.parties
-            ],
-            "accounts": [
-                name._asdict() | ({"number": number} if number else {})
-                for name, number in accounts
-                if name not in self.accounts
-            ],
-            "groups": [{"name": name, "parties": list(who)} for name, who in (groups or {}).items()],
-            "bindings": [
-                {"client": client, "bank": bank, "account_number": number}
-                for client, bank, number in bindings
-                if client not in bound
-            ],
-        }
-        if any(document.values()):
-            self.rows("SELECT {}.register(%s)", (json.dumps(document, ensure_ascii=False),))
-            self._committed()
-            self.refresh()
 
     # -- what happens ---------------------------------------------------------------------------------------------
 
@@ -263,7 +153,7 @@ class Ledger:
             return Outcome(asked, posting, status == 1, None, debit, credit, under)
         route = self._routes.get(asked.route, _NO_ROUTE)
         asker = route.finishes if asked.action >= 2 else route.asks
-        begins = self._names.get(asked.path[0]) if asked.path else None
+        begins = self.names.get(asked.path[0]) if asked.path else None
         refusal = Refusal(
             Control(status),
             figure,
@@ -275,72 +165,6 @@ class Ledger:
             route.under,
         )
         return Outcome(asked, None, False, refusal, None, None, None)
-
-    # -- grants ---------------------------------------------------------------------------------------------------
-
-    def give(
-        self,
-        key: str,
-        *,
-        parent: int,
-        grantee: str,
-        scope: str | None = None,
-        only_for: str | None = None,
-        caps: Caps = NO_CAPS,
-        valid_from: datetime.date | None = None,
-        valid_until: datetime.date | None = None,
-    ) -> int:
-        """Give a grant under `parent`, which this login has, to the login of the person `grantee`; return its number.
-
-        `scope` is a client, a member with its clients, or a group; `only_for` the key of the one instruction that it is
-        for. Whatever is not said is as in the parent. The same key gives the same grant. Errors: Refused.
-        """
-        said = {"parent": parent, "grantee": role(self.name, grantee), "scope": scope, "key": only_for}
-        said |= {
-            "valid_from": valid_from and valid_from.isoformat(),
-            "valid_until": valid_until and valid_until.isoformat(),
-        }
-        document = {name: value for name, value in said.items() if value is not None} | caps.document()
-        batch = self._instruct("give", key, document)
-        ((number,),) = self.rows("SELECT id FROM {}.grants WHERE given = %s", (batch,))
-        return int(number)
-
-    def revoke(self, key: str, grant: int) -> None:
-        """End a grant and all below it. Errors: Refused, unless this login gave it or one above it."""
-        self._instruct("revoke", key, {"revoke": grant})
-
-    def grants(self) -> list[Grant]:
-        """Every grant that was ever given, in that order."""
-        return [Grant.from_row(row) for row in self.rows(GRANTS_QUERY + " ORDER BY g.id")]
-
-    def granted(self, route: str) -> list[Grant]:
-        """The standing grants by which this login may ask on `route`, or pass that on; the first given first."""
-        return [
-            grant
-            for grant in self.grants()
-            if (grant.grantee, grant.power, grant.route, grant.key, grant.ended)
-            == (self.login, "ask", route, None, False)
-        ]
-
-    def _grant(self, number: int) -> Grant:
-        if number not in self._grants:
-            ((row),) = self.rows(GRANTS_QUERY + " WHERE g.id = %s", (number,))
-            self._grants[number] = Grant.from_row(row)
-        return self._grants[number]
-
-    def _instruct(self, function: str, key: str, document: dict[str, Any]) -> int:
-        statement = sql.SQL("SELECT batch, replayed FROM {}.{}(%s, %s)").format(self._schema, sql.Identifier(function))
-        try:
-            row = self.connection.execute(statement, (key, json.dumps(document, ensure_ascii=False))).fetchone()
-        except psycopg.Error as error:
-            if error.sqlstate == "RF001":
-                raise Refused(**json.loads(error.diag.message_detail or "")) from error
-            raise
-        assert row is not None
-        batch, replayed = row
-        if not replayed:
-            self._committed()
-        return int(batch)
 
     # -- readings -------------------------------------------------------------------------------------------------
 

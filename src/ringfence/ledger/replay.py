@@ -11,7 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ringfence.ledger.authority import Authority
@@ -95,6 +95,9 @@ class Account:
     owner: int
     unit: int
     number: str | None
+    ordinal: int = 1
+    under: int | None = None
+    lives_until: date | None = None
     balance: int = 0
     held_out: int = 0
     held_in: int = 0
@@ -112,7 +115,7 @@ class Replay:
     roles: dict[int, str] = field(default_factory=dict)
     members: dict[int, int] = field(default_factory=dict)
     accounts: dict[int, Account] = field(default_factory=dict)
-    bindings: dict[int, tuple[int, str]] = field(default_factory=dict)
+    identities: dict[int, str] = field(default_factory=dict)
     by_kind: dict[int, list[Account]] = field(default_factory=lambda: defaultdict(list))
     open_holds: dict[int, tuple[PostingRow, tuple[int, ...]]] = field(default_factory=dict)
     groups: dict[int, set[int]] = field(default_factory=dict)
@@ -142,7 +145,8 @@ class Replay:
             route["kinds"] = [numbers[step] for step in route["path"]]
         of_route = {route["name"]: number for number, route in enumerate(self.routes, 1)}
         for first in declared["grants"]:
-            self.authority.declare(first["power"], of_route[first["route"]], first["grantee"], self.owner, 1)
+            on = of_route[first["route"]] if "route" in first else None
+            self.authority.declare(first["power"], on, first["grantee"], first.get("cool_off_days"), self.owner)
 
     def register(self, document: str) -> None:
         """Take a registration: numbers are given in the order of the document, after those given before."""
@@ -150,6 +154,8 @@ class Replay:
         for party in registered["parties"]:
             self.parties[party["name"]] = number = len(self.parties) + 1
             self.roles[number] = party["role"]
+            if "identity" in party:
+                self.identities[number] = party["identity"]
         for party in registered["parties"]:
             if "member" in party:
                 self.members[self.parties[party["name"]]] = self.parties[party["member"]]
@@ -162,12 +168,21 @@ class Replay:
                 self.parties[account["owner"]],
                 self.units[account["unit"]],
                 account.get("number"),
+                account["ordinal"],
+                account.get("under"),
             )
+            if opened.under is not None:
+                opened.lives_until = self.authority.grants[opened.under].valid_until
             self.accounts[len(self.accounts) + 1] = opened
             self.by_kind[opened.kind].append(opened)
-        for binding in registered["bindings"]:
-            client = self.parties[binding["client"]]
-            self.bindings[client] = (self.parties[binding["bank"]], binding["account_number"])
+
+    def instruct(self, batch: BatchRow) -> Iterator[str]:
+        """Take a document that gives, binds, confirms or ends, and let end what was opened under what has ended."""
+        ended = set(self.authority.ended)
+        yield from self.authority.instruct(batch, self.parties, self.identities)
+        for account in self.accounts.values():
+            if account.under in self.authority.ended.keys() - ended:
+                account.lives_until = self.day - timedelta(1)
 
     # -- postings -------------------------------------------------------------------------------------------------
 
@@ -256,10 +271,15 @@ class Replay:
         if posting.subject not in self.roles:
             yield f"party {posting.subject} is not registered"
             return
-        bank, number = self.bindings.get(posting.subject, (0, ""))
-        if route["registered_account"] and (not number or posting.payee != number):
+        registered = self.authority.account_of(posting.subject)
+        bank, number = (registered.bank, registered.payee) if registered else (0, "")
+        # What is finished was checked when it was held.
+        to_registered = route["registered_account"] and posting.action <= 1
+        if to_registered and (registered is None or posting.payee != number):
             yield f"payee {posting.payee!r} is not the registered account"
-        for account in (self.accounts[place] for place in path):
+        elif to_registered and registered and registered.valid_from > self.day:
+            yield f"payee {posting.payee!r} is in force only from {registered.valid_from}"
+        for place, account in enumerate(self.accounts[number] for number in path):
             role = self.kinds[account.kind - 1]["owner"]
             if account.unit != self.accounts[path[0]].unit:
                 yield "its accounts are of several units"
@@ -268,9 +288,11 @@ class Replay:
             member = self.members.get(posting.subject, posting.subject)
             if role == "member" and route["own_member"] and account.owner != member:
                 yield "a member's account on it is not the subject's member's"
-            if role == "client" and route["registered_account"] and account.number not in (None, posting.payee):
+            if place and posting.action <= 1 and account.lives_until is not None and account.lives_until < self.day:
+                yield "an account on it receives, though the grant that opened it has ended"
+            if role == "client" and to_registered and account.number not in (None, posting.payee):
                 yield "a client's account on it is not the payee"
-            if role == "bank" and route["registered_account"] and account.owner != bank:
+            if role == "bank" and to_registered and account.owner != bank:
                 yield "a bank's account on it is not of the registered bank"
             if (
                 role == "bank"

@@ -110,11 +110,8 @@ class _Verification:
             self._replay.declare(batch.document or "")
         elif batch.what == "register":
             self._replay.register(batch.document or "")
-        elif batch.what == "grant":
-            replay = self._replay
-            for wrong in replay.authority.instruct(
-                batch.document or "", batch.login, replay.day, batch.id, replay.parties.get
-            ):
+        elif batch.what in ("grant", "bind", "confirm"):
+            for wrong in self._replay.instruct(batch):
                 self._find(f"batch {batch.id}", wrong)
         elif batch.what == "open":
             for wrong in self._replay.open(batch.day):
@@ -153,8 +150,12 @@ class _Verification:
 
     def _tables(self) -> None:
         replay = self._replay
-        kinds = [(k["name"], k["owner"], k["invariant"], k["zero_at_close"]) for k in replay.kinds]
-        self._compare("kind", kinds, "SELECT id, name, owner_role, invariant, zero_at_close FROM {}.kind ORDER BY id")
+        kinds = [(k["name"], k["owner"], k["invariant"], k["one_per_owner"], k["zero_at_close"]) for k in replay.kinds]
+        self._compare(
+            "kind",
+            kinds,
+            "SELECT id, name, owner_role, invariant, one_per_owner, zero_at_close FROM {}.kind ORDER BY id",
+        )
         said = (
             "name",
             "kinds",
@@ -176,8 +177,11 @@ class _Verification:
         self._compare("unit", [(code,) for code in replay.units], "SELECT id, code FROM {}.unit ORDER BY id")
         self._compare(
             "party",
-            [(name, replay.roles[number], replay.members.get(number)) for name, number in replay.parties.items()],
-            "SELECT id, name, role, member FROM {}.party ORDER BY id",
+            [
+                (name, replay.roles[number], replay.members.get(number), replay.identities.get(number))
+                for name, number in replay.parties.items()
+            ],
+            "SELECT id, name, role, member, identity FROM {}.party ORDER BY id",
         )
         self._compare(
             "account",
@@ -188,18 +192,18 @@ class _Verification:
                     a.owner,
                     a.unit,
                     a.number,
+                    a.ordinal,
+                    a.under,
+                    a.lives_until,
                     a.balance,
                     a.held_out,
                     a.held_in,
                 )
                 for a in replay.accounts.values()
             ],
-            "SELECT id, kind, invariant, owner, unit, number, balance, held_out, held_in FROM {}.account ORDER BY id",
+            "SELECT id, kind, invariant, owner, unit, number, ordinal, under, lives_until, balance, held_out, held_in FROM {}.account ORDER BY id",
         )
         self._grants()
-        bindings = self._ledger.rows("SELECT client, bank, account_number FROM {}.binding")
-        if {client: (bank, number) for client, bank, number in bindings} != replay.bindings:
-            self._find("binding", "bindings are not what was registered")
         for unit, number in replay.units.items():
             total = sum(account.balance for account in replay.accounts.values() if account.unit == number)
             if total:

@@ -23,6 +23,8 @@ _WORDS: dict[str, dict[Language, str]] = {
     "checks": {"en": "checks", "zh": "审核"},
     "kept": {"en": "kept by", "zh": "记账方"},
     "registers": {"en": "registers and binds", "zh": "登记与签约"},
+    "confirms": {"en": "confirms accounts", "zh": "确认账户"},
+    "several": {"en": "several per owner", "zh": "可开多户"},
     "closes": {"en": "closes the day", "zh": "关账"},
     "owner": {"en": "of the {}", "zh": "属{}"},
     "zero": {"en": "zero at every commit", "zh": "每次提交余额为零"},
@@ -67,6 +69,7 @@ def _book(ring: Ring, book: Book, language: Language) -> Iterator[str]:
     yield book.title.text(language).upper()
     yield (
         f"  {_WORDS['kept'][language]}: {keeper}; {_WORDS['registers'][language]}: {book.registers}; "
+        f"{_WORDS['confirms'][language]}: {book.confirms}; "
         f"{_WORDS['closes'][language]}: {book.closes}"
     )
     yield f"  {_WORDS['kinds'][language]}"
@@ -74,6 +77,7 @@ def _book(ring: Ring, book: Book, language: Language) -> Iterator[str]:
         owner = _WORDS["owner"][language].format(ring.parties[kind.owner].title.text(language))
         rules = [_WORDS[kind.invariant][language]]
         rules += [_WORDS["zero_at_close"][language]] if kind.zero_at_close else []
+        rules += [] if kind.one_per_owner else [_WORDS["several"][language]]
         rules += [_WORDS["circle"][language]] if kind.circle else []
         yield f"    {_padded(name, 24)}{_padded(owner, 24)}{_padded(', '.join(rules), 32)}{kind.title.text(language)}"
     yield f"  {_WORDS['routes'][language]}"

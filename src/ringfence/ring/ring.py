@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ringfence.errors import BadInput, Language
 from ringfence.ledger import Declaration, Group, Invariant, Kind, Route
@@ -66,6 +66,7 @@ class KindOfAccount(_Part):
     invariant: Invariant
     title: Words
     zero_at_close: bool = False
+    one_per_owner: bool = True
     circle: bool = False
 
 
@@ -86,14 +87,21 @@ class RouteOfBook(_Part):
 
 
 class Book(_Part):
-    """One institution's book: who keeps it, its kinds and routes, and who registers, closes days and reads."""
+    """One institution's book: who keeps it, its kinds and routes.
+
+    Who registers and binds clients, who confirms that in the other institution's words, who lets others read clients, who
+    opens and closes days, who reads; and how many booking days a changed account waits.
+    """
 
     kept_by: str
     title: Words
     units: list[str]
     registers: str
+    confirms: str
     closes: str
     reads: list[str]
+    shows: str | None = None
+    cool_off_days: Annotated[int, Field(ge=0, le=366)] = 0
     kinds: dict[str, KindOfAccount]
     routes: dict[str, RouteOfBook]
 
@@ -107,12 +115,17 @@ class Book(_Part):
             if route.under is not None:
                 groups.setdefault(route.under, {"reads"}).add("grants")
         groups.setdefault(self.registers, {"reads"}).add("registers")
+        groups.setdefault(self.confirms, {"reads"}).add("confirms")
+        if self.shows is not None:
+            groups.setdefault(self.shows, {"reads"}).add("grants")
         groups.setdefault(self.closes, {"reads"}).add("closes")
         for person in self.reads:
             groups.setdefault(person, {"reads"})
         return Declaration(
             units=tuple(self.units),
-            kinds=tuple(Kind(name, k.owner, k.invariant, k.zero_at_close) for name, k in self.kinds.items()),
+            kinds=tuple(
+                Kind(name, k.owner, k.invariant, k.zero_at_close, k.one_per_owner) for name, k in self.kinds.items()
+            ),
             routes=tuple(
                 Route(
                     name,
@@ -128,6 +141,8 @@ class Book(_Part):
                 for name, route in self.routes.items()
             ),
             logins={person: frozenset(may) for person, may in groups.items()},
+            shows=(self.shows,) if self.shows else (),
+            cool_off_days=self.cool_off_days,
         )
 
 
@@ -204,13 +219,20 @@ class _Checker:
             self._one_of(f"{place}.units", unit, UNITS)
         for field, person in (
             ("registers", book.registers),
+            ("confirms", book.confirms),
+            *((("shows", book.shows),) if book.shows else ()),
             ("closes", book.closes),
             *(("reads", p) for p in book.reads),
         ):
             self._one_of(f"{place}.{field}", person, persons)
         posting = {person for route in book.routes.values() for person in (route.asks, route.finishes)}
-        if book.registers in posting:
-            raise BadInput(f"{self._name}: {place}.registers", book.registers, "a person who never posts")
+        for field, person in (("registers", book.registers), ("confirms", book.confirms), ("shows", book.shows)):
+            if person in posting - {None}:
+                raise BadInput(f"{self._name}: {place}.{field}", person, "a person who never posts")
+        if book.confirms == book.registers:
+            raise BadInput(
+                f"{self._name}: {place}.confirms", book.confirms, "another person than the one who registers"
+            )
         for name, route in book.routes.items():
             if route.under in posting - {None}:
                 raise BadInput(f"{self._name}: {place}.routes.{name}.under", route.under, "a person who never posts")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,7 @@ from ringfence.custody import (
     EXCHANGE,
     AuditRefusal,
     Circle,
+    Client,
     Cover,
     Deposit,
     EquationReader,
@@ -22,7 +25,7 @@ from ringfence.custody import (
     verify_circle,
 )
 from ringfence.database import Store
-from ringfence.ledger import AccountName, Action, Caps, Control, Instruction, Ledger, Party, Refusal
+from ringfence.ledger import AccountName, Action, Binding, Caps, Control, Instruction, Ledger, Party, Refusal, Refused
 
 pytestmark = pytest.mark.ledgers.with_args(make_circle)
 
@@ -190,12 +193,15 @@ def test_what_a_bank_has_posted_is_in_transit_until_it_is_booked(
 def test_confirmed_money_of_somebody_unknown_waits_in_suspense(
     store: Store, circle: Circle, transfers: Transfers, equation: EquationReader
 ) -> None:
-    with Ledger(store, "bank_a", "registrar") as registrar:
+    eves = Binding("m1-eve", "bank_a", "6201-eve", "id-eve")
+    with Ledger(store, "bank_a", "registrar") as registrar, Ledger(store, "bank_a", "intake") as intake:
         registrar.register(
-            parties=[Party("m1-eve", "client", "m1")],
+            parties=[Party("m1-eve", "client", "m1", "id-eve")],
             accounts=[(AccountName("client-bank", "m1-eve"), "6201-eve")],
-            bindings=[("m1-eve", "bank_a", "6201-eve")],
         )
+        registrar.bind([eves])
+        # The exchange never said so: two persons of the bank are at fault.
+        intake.confirm([eves])
     teller = circle.teller["bank_a"]
     teller.refresh()
     eve = teller.account("client-bank", "m1-eve")
@@ -333,3 +339,39 @@ def test_a_new_limit_ends_the_one_before(circle: Circle, transfers: Transfers) -
     assert refusal.control is Control.DAILY
     assert circle.limit_withdrawals(Caps(per_item_minor=LIMIT_MINOR)) > second
     assert transfers.withdraw(DAY, wishes, {"m1-ann": 500_00}) == []
+
+
+def test_a_client_that_changes_its_account_waits_and_then_is_paid_there(circle: Circle, transfers: Transfers) -> None:
+    pay_in(transfers, "d", "m1-ann", 500_00)
+    moved = replace(CLIENTS["m1-ann"], account_number="6201-ann-new")
+    circle.bind([moved])
+    old, new = ask("m1-ann", 100_00, key="1"), ask("m1-ann", 100_00, moved.account_number, key="2")
+    refusals = transfers.withdraw(DAY, [old, new], {"m1-ann": 500_00})
+    assert [r.control for r in refusals if isinstance(r, Refusal)] == [Control.PAYEE, Control.COOLING]
+    circle.bind([moved])
+    later = DAY + datetime.timedelta(3)
+    circle.close_day(DAY)
+    circle.open_day(later)
+    assert transfers.withdraw(later, [new], {"m1-ann": 500_00}) == []
+    teller = circle.teller["bank_a"]
+    paid = teller.rows(
+        "SELECT number, balance FROM {}.balances WHERE kind = 'client-bank' AND owner = 'm1-ann' ORDER BY 1"
+    )
+    assert paid == [("6201-ann", BROUGHT_MINOR - 500_00), ("6201-ann-new", 100_00)]
+
+
+def test_an_identity_that_is_not_the_same_at_both_binds_nothing(store: Store, circle: Circle) -> None:
+    """K5: the bank knows somebody of that name, and it is somebody else."""
+    eve = Client("m1-eve", "m1", "bank_a", "6201-eve", "id-eve")
+    with Ledger(store, "bank_a", "registrar") as registrar:
+        registrar.register(parties=[Party("m1-eve", "client", "m1", "id-another")])
+    with pytest.raises(Refused, match="identity"):
+        circle.register(MEMBERS, [eve])
+    with Ledger(store, "bank_a", "registrar") as registrar:
+        registrar.register(accounts=[(AccountName("client-bank", "m1-eve"), "6201-eve")])
+        registrar.bind([eve.binding._replace(identity="id-another")])
+    with Ledger(store, EXCHANGE, "registrar") as registrar:
+        registrar.bind([eve.binding])
+    with pytest.raises(Refused, match="identity: identity id-"):
+        circle.bind([])
+    assert "m1-eve" not in circle.registered

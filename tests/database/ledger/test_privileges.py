@@ -5,15 +5,16 @@ The checks return what is wrong, so that the tests can also show that they see e
 
 from __future__ import annotations
 
+import datetime
 from contextlib import suppress
 from typing import Any
 
 import psycopg
 import pytest
 
-from circles import BANKS, CLIENTS, make_circle, opened, pay_in
+from circles import BANKS, CLIENTS, DAY, make_circle, opened, pay_in
 from ringfence.database import Store
-from ringfence.ledger import create_member_login, role
+from ringfence.ledger import Caps, Ledger, Party, Refused, create_member_login, role
 
 pytestmark = pytest.mark.ledgers.with_args(make_circle)
 
@@ -27,7 +28,7 @@ DENIED = (
 MEMBER_READS = {
     f"exchange.{table}"
     for table in (
-        "unit", "kind", "route", "party", "account", "binding", "posting", "entry", "hold", "journal", "balances", "member_total",
+        "unit", "kind", "route", "party", "account", "grants", "binding", "posting", "entry", "hold", "journal", "balances", "member_total",
     )
 }  # fmt: skip
 SETTLEMENT_WRITES = {
@@ -96,7 +97,7 @@ def member_excess(store: Store, member: str) -> list[str]:
             if attempt(connection, f"UPDATE {table} SET {column} = NULL"):
                 found.append(f"update {table}.{column}")
         for name, call in functions(store):
-            if name != "exchange.reading_member" and attempt(connection, call):
+            if name != "exchange.readable" and attempt(connection, call):
                 found.append(f"call {name}")
         found += strangers_seen(connection)
     return found
@@ -123,7 +124,8 @@ def strangers_seen(connection: psycopg.Connection[Any]) -> list[str]:
         "account": "SELECT CASE WHEN owner IN (SELECT id FROM exchange.party) THEN 'm1' ELSE owner::text END FROM exchange.account",
         "posting": "SELECT CASE WHEN subject IN (SELECT id FROM exchange.party) THEN 'm1' ELSE key END FROM exchange.posting",
         "entry": "SELECT CASE WHEN account IN (SELECT id FROM exchange.account) THEN 'm1' ELSE account::text END FROM exchange.entry",
-        "binding": "SELECT CASE WHEN client IN (SELECT id FROM exchange.party) THEN 'm1' ELSE account_number END FROM exchange.binding",
+        "grants": "SELECT CASE WHEN scope IN (SELECT id FROM exchange.party) THEN 'm1' ELSE id::text END FROM exchange.grants",
+        "binding": "SELECT client FROM exchange.binding",
     }
     found = []
     for table, query in queries.items():
@@ -208,10 +210,23 @@ def test_nobody_but_the_owner_writes_a_ledgers_tables(store: Store) -> None:
     assert owners == []
 
 
-@pytest.mark.parametrize("person", ["clerk", "link", "settlement", "officer", "registrar", "auditor"])
+@pytest.mark.parametrize("person", ["clerk", "link", "settlement", "officer", "registrar", "intake", "auditor"])
 def test_the_journal_cannot_be_changed_by_any_person(store: Store, person: str) -> None:
     with store.connect(role("exchange", person)) as connection:
-        for table in ("posting", "entry", "batch", "hold", "head", "account", "party", "binding", "route", "kind", "grants", "grant_use"):
+        for table in (
+            "posting",
+            "entry",
+            "batch",
+            "hold",
+            "head",
+            "account",
+            "party",
+            "binding",
+            "route",
+            "kind",
+            "grants",
+            "grant_use",
+        ):
             for statement in (
                 f"DELETE FROM exchange.{table}",
                 f"TRUNCATE exchange.{table}",
@@ -227,7 +242,8 @@ def test_the_journal_cannot_be_changed_by_any_person(store: Store, person: str) 
         ("link", {"post"}),
         ("settlement", {"post", "open_day", "close_day"}),
         ("officer", {"give", "revoke"}),
-        ("registrar", {"register"}),
+        ("registrar", {"register", "bind", "give", "revoke"}),
+        ("intake", {"confirm"}),
         ("auditor", set()),
     ],
 )
@@ -242,3 +258,33 @@ def test_a_person_of_one_book_cannot_enter_another(store: Store) -> None:
         for table in relations(store):
             if table.startswith("bank_"):
                 assert not attempt(connection, f"SELECT * FROM {table} LIMIT 1"), table
+
+
+def test_what_a_member_reads_is_what_it_was_granted(store: Store, member: str) -> None:
+    def seen() -> set[str]:
+        with store.connect(member) as connection:
+            return {name for (name,) in connection.execute("SELECT name FROM exchange.party").fetchall()}
+
+    assert seen() == {"m1", "m1-ann", "m1-bo"}
+    with Ledger(store, "exchange", "registrar") as registrar:
+        own = registrar.granted(None)[0].id
+        given = next(g for g in registrar.grants() if g.scope == "m1" and g.parent == own)
+        registrar.revoke("enough", given.id)
+        assert seen() == set()
+        registrar.give("one", parent=own, grantee="member_m1", scope="m1-bo")
+        assert seen() == {"m1-bo"}
+        registrar.register(parties=[Party("chosen", "group")], groups={"chosen": ["m2"]})
+        registrar.give("some", parent=own, grantee="member_m1", scope="chosen")
+        assert seen() == {"m1-bo", "chosen", "m2", "m2-cy", "m2-di"}
+        registrar.register(groups={"chosen": []})
+        assert seen() == {"m1-bo", "chosen"}
+        with pytest.raises(Refused, match="grantee"):
+            registrar.give("clerk", parent=own, grantee="clerk", scope="m1-bo")
+        with pytest.raises(Refused, match="cap: per_item: 5 is not within a grant of a route"):
+            registrar.give("caps", parent=own, grantee="member_m1", caps=Caps(5))
+    with Ledger(store, "exchange", "settlement") as settlement, Ledger(store, "exchange", "registrar") as registrar:
+        tomorrow = DAY + datetime.timedelta(1)
+        registrar.give("today", parent=own, grantee="member_m1", scope="m1-ann", valid_until=DAY)
+        assert seen() == {"m1-bo", "chosen", "m1-ann"}
+        settlement.open_day(tomorrow)
+        assert seen() == {"m1-bo", "chosen"}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
 
 from ringfence.database import Store
 from ringfence.errors import BadInput
-from ringfence.ledger import AccountName, DeclaredOtherwise, Ledger, Party, Route, create_ledger
+from ringfence.ledger import AccountName, DeclaredOtherwise, Ledger, Party, Refused, Route, create_ledger
 from trial_ledger import DECLARATION, LEDGER, make_trial_ledger
 
 pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
@@ -29,8 +30,12 @@ def registered(ledger: Ledger) -> list[tuple[object, ...]]:
     )
 
 
-def document(**given: list[dict[str, str]]) -> str:
-    return json.dumps({"parties": [], "accounts": [], "bindings": []} | given)
+def document(**given: list[dict[str, Any]]) -> str:
+    return json.dumps({"parties": [], "accounts": [], "groups": []} | given)
+
+
+def register(registrar: Ledger, wanted: str, key: str = "k") -> None:
+    registrar._instruct("register", key, json.loads(wanted))
 
 
 @pytest.mark.parametrize(
@@ -42,14 +47,15 @@ def document(**given: list[dict[str, str]]) -> str:
         (document(accounts=[{"kind": "wallet", "owner": "dee", "unit": "CNY"}]), "wallet of dee in CNY"),
         (document(accounts=[{"kind": "wallet", "owner": "bo", "unit": "XAU"}]), "wallet of bo in XAU"),
         (document(accounts=[{"kind": "wallet", "owner": "m1", "unit": "CNY"}]), "wallet of m1 in CNY"),
-        (document(bindings=[{"client": "m1", "bank": "bank", "account_number": "1"}]), "m1 at bank"),
-        (document(bindings=[{"client": "cy", "bank": "m1", "account_number": "1"}]), "cy at m1"),
+        (document(accounts=[{"kind": "pocket", "owner": "ann", "unit": "CNY", "under": 999}]), "under 999"),
+        (document(groups=[{"name": "ann", "parties": []}]), "group ann"),
+        (document(groups=[{"name": "friends", "parties": ["ann", "house"]}]), "in group house"),
     ],
 )
 def test_what_is_unknown_is_named_and_nothing_is_registered(registrar: Ledger, wanted: str, named: str) -> None:
     before = registered(registrar)
-    with pytest.raises(psycopg.errors.ForeignKeyViolation, match=f"unknown: {named}"):
-        registrar.rows("SELECT {}.register(%s)", (wanted,))
+    with pytest.raises(Refused, match=f"unknown: .*{named} is not registered here"):
+        register(registrar, wanted)
     assert registered(registrar) == before
 
 
@@ -59,14 +65,13 @@ def test_what_is_unknown_is_named_and_nothing_is_registered(registrar: Ledger, w
         document(parties=[{"name": "ann", "role": "client"}]),
         document(accounts=[{"kind": "wallet", "owner": "ann", "unit": "CNY"}]),
         document(accounts=[{"kind": "wallet", "owner": "bo", "unit": "AU9999", "number": "62-ann"}]),
-        document(bindings=[{"client": "ann", "bank": "bank", "account_number": "62-other"}]),
-        document(bindings=[{"client": "cy", "bank": "bank", "account_number": "62-ann"}]),
+        document(accounts=[{"kind": "wallet", "owner": "ann", "unit": "CNY", "ordinal": 2}]),
     ],
 )
 def test_what_is_there_already_is_not_registered_again(registrar: Ledger, wanted: str) -> None:
     before = registered(registrar)
-    with pytest.raises(psycopg.errors.UniqueViolation):
-        registrar.rows("SELECT {}.register(%s)", (wanted,))
+    with pytest.raises(Refused, match="taken"):
+        register(registrar, wanted)
     assert registered(registrar) == before
 
 
@@ -75,11 +80,21 @@ def test_registering_the_same_again_through_the_ledger_changes_nothing(registrar
     registrar.register(
         parties=[Party("ann", "client", "m1")],
         accounts=[(AccountName("wallet", "ann"), "62-ann")],
-        bindings=[("ann", "bank", "62-ann")],
     )
     assert registered(registrar) == before
-    registrar.register(parties=[Party("dee", "client", "m2")], accounts=[(AccountName("wallet", "dee"), None)])
-    assert registrar.party("dee") == Party("dee", "client", "m2")
+    registrar.register(
+        parties=[Party("dee", "client", "m2", "id-dee")], accounts=[(AccountName("wallet", "dee"), None)]
+    )
+    assert registrar.party("dee") == Party("dee", "client", "m2", "id-dee")
+
+
+def test_a_registration_has_a_key_of_its_own(registrar: Ledger) -> None:
+    register(registrar, document(parties=[{"name": "dee", "role": "client"}]), "dee")
+    before = registered(registrar)
+    register(registrar, document(parties=[{"name": "dee", "role": "client"}]), "dee")
+    with pytest.raises(Refused, match="key 'dee' was used by another instruction"):
+        register(registrar, document(parties=[{"name": "eve", "role": "client"}]), "dee")
+    assert registered(registrar) == before
 
 
 def test_an_unknown_party_is_an_error_that_says_so(registrar: Ledger) -> None:

@@ -26,6 +26,8 @@ class Account:
     balance: int = 0
     held_out: int = 0
     held_in: int = 0
+    ends: datetime.date | None = None
+    under: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Model:
     declaration: Declaration
     parties: dict[str, Party]
     accounts: dict[int, Account]
-    bindings: dict[str, tuple[str, str]]
+    bindings: dict[str, tuple[str, str, datetime.date]]
     day: datetime.date = datetime.date(1, 1, 1)
     closed_through: datetime.date = datetime.date(1, 1, 1)
     postings: dict[str, tuple[Instruction, Result]] = field(default_factory=dict)
@@ -143,7 +145,8 @@ class Model:
 
     def _about_relations(self, asked: Instruction, route: Route, source: str | None) -> tuple[Control, int] | None:
         subject = self.parties[asked.subject]
-        bank, number = self.bindings.get(asked.subject, (None, None))
+        bank, number, since = self.bindings.get(asked.subject, (None, None, self.day))
+        to_registered = route.registered_account and asked.action <= Action.HOLD
         roles = {kind.name: kind.owner for kind in self.declaration.kinds}
         for side, account in enumerate((self.accounts[place] for place in asked.path), 1):
             role = roles[account.kind]
@@ -153,15 +156,19 @@ class Model:
                 return Control.CLIENT, side
             if role == "member" and route.own_member and account.owner != (subject.member or asked.subject):
                 return Control.MEMBER, side
-            if role == "client" and route.registered_account and account.number not in (None, asked.payee):
+            if role == "client" and to_registered and account.number not in (None, asked.payee):
                 return Control.PAYEE, side
-            if role == "bank" and route.registered_account and account.owner != bank:
+            if role == "bank" and to_registered and account.owner != bank:
                 return Control.PAYEE, side
             confirmed = asked.action in (Action.POST, Action.POST_HELD)
             if role == "bank" and route.bank_confirmed and confirmed and account.owner != source:
                 return Control.SOURCE, side
-        if route.registered_account and asked.payee != number:
+            if side > 1 and asked.action <= Action.HOLD and account.ends is not None and account.ends < self.day:
+                return Control.ENDED, side
+        if to_registered and asked.payee != number:
             return Control.PAYEE, 0
+        if to_registered and since > self.day:
+            return Control.COOLING, (since - DAY_ZERO).days
         return None
 
     def _about_state(self, asked: Instruction, open_before: set[int]) -> tuple[Control, int] | None:
@@ -329,10 +336,23 @@ class Model:
         """End a grant and all below it, if it was this login's to end."""
         if not self.grants[number].stands or login not in {self.grants[n].grantor for n in self._chain(number)}:
             return False
-        for other, grant in self.grants.items():
-            if number in self._chain(other):
-                grant.stands = False
+        ended = {n for n, grant in self.grants.items() if grant.stands and number in self._chain(n)}
+        for other in ended:
+            self.grants[other].stands = False
+        for account in self.accounts.values():
+            if account.under in ended:
+                account.ends = self.day - datetime.timedelta(1)
         return True
+
+    def open_account(self, number: int, owner: str, under: int | None) -> None:
+        """Open a pocket, which ends with the grant that it is opened under."""
+        ends = self.grants[under].valid_until if under else None
+        self.accounts[number] = Account("pocket", owner, "CNY", None, ends=ends, under=under)
+
+    def rebind(self, client: str, number: str, cool_off_days: int) -> None:
+        """Bind a client to an account, for the first time or again; both institutions have confirmed it."""
+        wait = cool_off_days if client in self.bindings else 0
+        self.bindings[client] = ("bank", number, self.day + datetime.timedelta(wait))
 
     # -- days -------------------------------------------------------------------------------------------------------
 

@@ -24,9 +24,9 @@ from hypothesis.stateful import (
 from conftest import Server
 from property.ledger.reference import Account, GrantOf, Model, Result
 from ringfence.database import Store
-from ringfence.ledger import Action, Caps, Control, Grant, Instruction, Ledger, Outcome, Refused
+from ringfence.ledger import AccountName, Action, Caps, Control, Grant, Instruction, Ledger, Outcome, Refused
 from ringfence.ledger.verify import verify
-from trial_ledger import CLIENTS, DAY, DECLARATION, LEDGER, account_number, make_trial_ledger
+from trial_ledger import CLIENTS, DAY, DECLARATION, LEDGER, account_number, binding, make_trial_ledger
 
 DAYS = [DAY + datetime.timedelta(offset) for offset in range(4)]
 
@@ -41,7 +41,10 @@ class Trial(RuleBasedStateMachine):
         super().__init__()
         self.database = self.server.clone(make_trial_ledger)
         self.store: Store = self.server.store(self.database)
-        self.logins = {name: Ledger(self.store, LEDGER, name) for name in ("teller", "clerk", "officer", "deputy")}
+        self.logins = {
+            name: Ledger(self.store, LEDGER, name)
+            for name in ("teller", "clerk", "officer", "deputy", "registrar", "intake")
+        }
         self.holds: list[tuple[int, Instruction]] = []
         self.asked: list[Instruction] = []
         self.keys = 0
@@ -55,14 +58,14 @@ class Trial(RuleBasedStateMachine):
             DECLARATION,
             dict(ledger.parties),
             {number: Account(*rest) for number, *rest in rows},
-            {client: ("bank", account_number(client)) for client in CLIENTS if client != "cy"},
+            {client: ("bank", account_number(client), DAY) for client in CLIENTS if client != "cy"},
             day=DAY,
             groups={"friends": {"ann", "m2"}},
         )
-        for route in DECLARATION.routes:
-            for power, grantee in (("ask", route.under or route.asks), ("finish", route.finishes)):
-                if grantee:
-                    self.model.grants[len(self.model.grants) + 1] = GrantOf(None, "owner", grantee, power, route.name)
+        # Grants are numbered as they come; those of readers and of accounts are no business of the model.
+        for grant in ledger.grants():
+            person = grant.grantee.removeprefix("ringfence_trial_")
+            self.model.grants[grant.id] = GrantOf(None, "owner", person, grant.power, grant.route or "")
         for walked in ("payment", "payment-later"):
             parent = next(n for n, grant in self.model.grants.items() if grant.route == walked)
             number = self.logins["officer"].give(walked, parent=parent, grantee="clerk", caps=Caps(per_day_minor=60))
@@ -70,6 +73,13 @@ class Trial(RuleBasedStateMachine):
         self.by_kind: dict[str, list[int]] = {}
         for number, kind, *_ in rows:
             self.by_kind.setdefault(kind, []).append(number)
+
+        outside = ledger.account("outside", "world")
+        money = [
+            Instruction(f"begin-{client}", "arrival", client, (outside, ledger.account("wallet", client)), 300, DAY)
+            for client in CLIENTS
+        ]
+        assert [as_result(o) for o in ledger.post(money).outcomes] == self.model.post("teller", money, None)
 
     def teardown(self) -> None:
         for ledger in self.logins.values():
@@ -135,7 +145,7 @@ class Trial(RuleBasedStateMachine):
                 return replace(asked, path=path[:-1])
             case 4:
                 kinds = next(route.path for route in DECLARATION.routes if route.name == asked.route)
-                return replace(asked, path=tuple(chance.choice(self.by_kind[kind]) for kind in kinds))
+                return replace(asked, path=tuple(chance.choice(self.by_kind.get(kind) or [999]) for kind in kinds))
             case 5:
                 return replace(asked, subject=chance.choice(["bo", "cy", "m1", "nobody"]))
             case 6:
@@ -149,8 +159,8 @@ class Trial(RuleBasedStateMachine):
 
     def fitting(self, kind: str, client: str) -> int:
         """The account of a kind that belongs on the path of a client."""
-        fit = [n for n in self.by_kind[kind] if self.model.accounts[n].owner in (client, CLIENTS[client])]
-        return (fit or self.by_kind[kind])[0]
+        fit = [n for n in self.by_kind.get(kind, []) if self.model.accounts[n].owner in (client, CLIENTS.get(client))]
+        return (fit or self.by_kind.get(kind) or [999])[0]
 
     # -- what happens -----------------------------------------------------------------------------------------------
 
@@ -173,12 +183,19 @@ class Trial(RuleBasedStateMachine):
             if result.posting and not result.replayed and asked.action is Action.HOLD:
                 self.holds.append((result.posting, asked))
 
-    @rule(seed=st.integers(0, 2**32), login=st.sampled_from(["officer", "officer", "deputy"]))
-    def give(self, seed: int, login: str) -> None:
+    @rule(seed=st.integers(0, 2**32))
+    def administer(self, seed: int) -> None:
+        """Something happens that is no posting."""
         chance = Random(seed)
-        self.keys += 1
+        for _ in range(3):
+            self.keys += 1
+            chance.choice([self.give, self.give, self.revoke, self.rebind, self.open_pocket])(chance)
+
+    def give(self, chance: Random) -> None:
+        login = chance.choice(["officer", "officer", "deputy"])
         own = [number for number, grant in self.model.grants.items() if grant.grantee == login]
-        parent = chance.choice(own if own and chance.random() < 0.9 else [*self.model.grants])
+        anyones = [number for number, grant in self.model.grants.items() if grant.route]
+        parent = chance.choice(own if own and chance.random() < 0.9 else anyones)
         grantee = chance.choice(["clerk", "clerk", "clerk", "clerk", "deputy", "teller"])
         amounts = {"per_item": [5, 20, 60], "per_day": [20, 60, 100], "per_period": [60, 100, 200], "exposure": [8, 60]}
         wanted = {cap: chance.choice(sizes) for cap, sizes in amounts.items() if chance.random() < 0.25}
@@ -203,10 +220,36 @@ class Trial(RuleBasedStateMachine):
         self.seen["GIVEN" if given else "NOT GIVEN"] += 1
         assert given == expected
 
-    @rule(seed=st.integers(0, 2**32), login=st.sampled_from(["officer", "deputy"]))
-    def revoke(self, seed: int, login: str) -> None:
-        self.keys += 1
-        wanted = Random(seed).choice([*self.model.grants])
+    def rebind(self, chance: Random) -> None:
+        client = chance.choice(["ann", "bo", "cy"])
+        bindings = [binding(client)]
+        self.logins["registrar"].bind(bindings)
+        self.logins["intake"].confirm(bindings)
+        self.model.rebind(client, account_number(client), DECLARATION.cool_off_days)
+        self.model.grants[len(self.model.grants) + 1] = GrantOf(None, "registrar", client, "account", "", stands=False)
+
+    def open_pocket(self, chance: Random) -> None:
+        client = chance.choice(["ann", "bo"])
+        standing = [
+            n
+            for n, grant in self.model.grants.items()
+            if grant.stands and grant.route and grant.scope in (None, client)
+        ]
+        under = chance.choice([None, *standing[-3:]])
+        registrar = self.logins["registrar"]
+        name = AccountName(
+            "pocket", client, "CNY", 1 + len([a for a in self.model.accounts.values() if a.kind == "pocket"])
+        )
+        registrar.register(accounts=[(name, None)], under=under)
+        number = registrar.accounts[name]
+        self.model.open_account(number, client, under)
+        self.by_kind.setdefault("pocket", []).insert(0, number)
+        for login in self.logins.values():
+            login.refresh()
+
+    def revoke(self, chance: Random) -> None:
+        login = chance.choice(["officer", "deputy"])
+        wanted = chance.choice([n for n, grant in self.model.grants.items() if grant.route])
         expected = self.model.revoke(login, wanted)
         try:
             self.logins[login].revoke(f"revoke-{self.keys}", wanted)

@@ -15,9 +15,11 @@ CREATE TABLE kind (
     name text NOT NULL UNIQUE,
     owner_role text NOT NULL,
     invariant text NOT NULL CHECK (invariant IN ('zero', 'non-negative', 'non-positive', 'free')),
+    -- At most one account of an owner in a unit.
+    one_per_owner boolean NOT NULL,
     -- Must be zero when a day is closed.
     zero_at_close boolean NOT NULL,
-    UNIQUE (id, invariant)
+    UNIQUE (id, invariant, one_per_owner)
 );
 
 -- A route is a path of two to four kinds, with what must hold on it and who may walk it.
@@ -47,7 +49,9 @@ CREATE TABLE party (
     id integer PRIMARY KEY,
     name text NOT NULL UNIQUE,
     role text NOT NULL,
-    member integer REFERENCES party
+    member integer REFERENCES party,
+    -- A digest of what proves who it is, the same at every institution.
+    identity text
 );
 
 -- Who is in a named group of parties.
@@ -58,16 +62,18 @@ CREATE TABLE group_member (
 );
 CREATE INDEX group_member_party ON group_member (party);
 
--- Authority: who lets whom walk which route, for whom, how far and how long. One never exceeds the one above it, and none
--- is ever changed: it ends, and another is given. (GRANT is a word of SQL, hence the plural.)
+-- Authority: who lets whom do what, for whom, how far and how long. One never exceeds the one above it, and none is changed:
+-- it ends, and another is given. (GRANT is a word of SQL, hence the plural.) Powers: ask and finish on a route; read;
+-- and account, by which a client pays in from and is paid to the one account at one bank that both institutions confirmed.
 CREATE TABLE grants (
     id integer PRIMARY KEY,
     parent integer REFERENCES grants,
-    -- Logins; the grantor of the first in a chain is the ledger's owner, who speaks for the declaration.
-    grantor name NOT NULL,
-    grantee name NOT NULL,
-    power text NOT NULL CHECK (power IN ('ask', 'finish')),
-    route smallint NOT NULL REFERENCES route,
+    -- Logins; the grantor of the first in a chain is the ledger's owner, who speaks for the declaration. A client has its
+    -- account by its own name.
+    grantor text NOT NULL,
+    grantee text NOT NULL,
+    power text NOT NULL CHECK (power IN ('ask', 'finish', 'read', 'account')),
+    route smallint REFERENCES route,
     -- For whom: a client, a member with its clients, or a group; NULL: for everybody. And for one instruction alone.
     scope integer REFERENCES party,
     key text COLLATE "C",
@@ -78,19 +84,34 @@ CREATE TABLE grants (
     per_period bigint CHECK (per_period > 0),
     period_days integer CHECK (period_days > 1),
     exposure bigint CHECK (exposure > 0),
+    -- The account, where that is what is granted; and how many booking days a change of it waits.
+    bank integer REFERENCES party,
+    payee text,
+    cool_off_days integer CHECK (cool_off_days >= 0),
     -- Booking days, both included.
     valid_from date NOT NULL,
     valid_until date,
-    -- The batches that gave and ended it.
+    -- The batches that gave and ended it, and in which the other institution confirmed an account.
     given bigint NOT NULL,
+    confirmed bigint,
     ended bigint,
     -- Under it and not finished, counted where there is a cap.
     outstanding bigint NOT NULL DEFAULT 0 CHECK (outstanding >= 0),
+    CHECK ((power IN ('ask', 'finish')) = (route IS NOT NULL)),
+    CHECK ((power = 'account' AND parent IS NOT NULL) = (payee IS NOT NULL) AND (payee IS NULL) = (bank IS NULL)),
+    CHECK ((power = 'account') = (cool_off_days IS NOT NULL) AND (confirmed IS NULL OR payee IS NOT NULL)),
     CHECK ((per_period IS NULL) = (period_days IS NULL)),
     CHECK (valid_until >= valid_from)
 );
+-- One account, one client; and one that is waiting to be confirmed.
+CREATE UNIQUE INDEX grants_account_of_client ON grants (scope)
+WHERE power = 'account' AND ended IS NULL AND confirmed IS NOT NULL;
+CREATE UNIQUE INDEX grants_client_of_account ON grants (payee)
+WHERE power = 'account' AND ended IS NULL AND confirmed IS NOT NULL;
+CREATE UNIQUE INDEX grants_account_waiting ON grants (scope) WHERE payee IS NOT NULL AND ended IS NULL AND confirmed IS NULL;
 CREATE INDEX grants_standing ON grants (grantee, power, route) WHERE ended IS NULL AND key IS NULL;
 CREATE INDEX grants_below ON grants (parent);
+CREATE INDEX grants_reading ON grants (grantee) WHERE power = 'read' AND ended IS NULL;
 CREATE UNIQUE INDEX grants_for_one_instruction ON grants (key) WHERE key IS NOT NULL AND ended IS NULL;
 
 -- What was carried out under a capped grant on a booking day, less what of it was released.
@@ -105,16 +126,22 @@ CREATE TABLE account (
     id bigint PRIMARY KEY,
     kind smallint NOT NULL,
     invariant text NOT NULL,
+    one_per_owner boolean NOT NULL,
     owner integer NOT NULL REFERENCES party,
     unit smallint NOT NULL REFERENCES unit,
     -- The number under which a bank's client knows it.
     number text UNIQUE,
+    -- Which one of its owner's it is; and the grant that it was opened under, with which it ends.
+    ordinal smallint NOT NULL DEFAULT 1 CHECK (ordinal >= 1),
+    under integer REFERENCES grants,
+    lives_until date,
     -- What the entries add up to, and what open holds will take out of it and bring into it. In the unit's minor part.
     balance bigint NOT NULL DEFAULT 0,
     held_out bigint NOT NULL DEFAULT 0 CHECK (held_out >= 0),
     held_in bigint NOT NULL DEFAULT 0 CHECK (held_in >= 0),
-    UNIQUE (kind, owner, unit),
-    FOREIGN KEY (kind, invariant) REFERENCES kind (id, invariant),
+    UNIQUE (kind, owner, unit, ordinal),
+    FOREIGN KEY (kind, invariant, one_per_owner) REFERENCES kind (id, invariant, one_per_owner),
+    CONSTRAINT account_is_the_only_one CHECK (NOT one_per_owner OR ordinal = 1),
     CONSTRAINT account_keeps_its_invariant CHECK (
         CASE invariant
             WHEN 'zero' THEN balance = 0 AND held_out = 0 AND held_in = 0
@@ -124,13 +151,6 @@ CREATE TABLE account (
         END
     )
 ) WITH (fillfactor = 50);
-
--- The one account, at one bank, from which a client pays into the circle and to which the money returns.
-CREATE TABLE binding (
-    client integer PRIMARY KEY REFERENCES party,
-    bank integer NOT NULL REFERENCES party,
-    account_number text NOT NULL UNIQUE
-);
 
 -- == what has happened ==================================================================================================
 
@@ -148,7 +168,7 @@ CREATE TABLE head (
 -- One link of the chain: what a single commit wrote.
 CREATE TABLE batch (
     id bigint PRIMARY KEY,
-    what text NOT NULL CHECK (what IN ('declare', 'register', 'grant', 'post', 'open', 'close')),
+    what text NOT NULL CHECK (what IN ('declare', 'register', 'grant', 'bind', 'confirm', 'post', 'open', 'close')),
     recorded_at timestamptz NOT NULL,
     day date NOT NULL,
     login name NOT NULL,

@@ -25,6 +25,7 @@ DECLARE
     way route;
     new grants;
     today date;
+    known boolean;
     walks boolean;
     cap text;
     asked numeric;
@@ -38,6 +39,7 @@ BEGIN
     SELECT day INTO today FROM head;
     SELECT * INTO above FROM grants AS g
     WHERE g.id = (wanted ->> 'parent')::integer AND g.ended IS NULL AND g.grantee = session_user AND g.key IS NULL
+        AND g.power <> 'account'
         AND (g.valid_until IS NULL OR g.valid_until >= today);
     IF above.id IS NULL THEN
         PERFORM refuse('parent', 'parent', coalesce(wanted ->> 'parent', 'none'), session_user);
@@ -46,13 +48,15 @@ BEGIN
     new.parent := above.id;
     new.grantor := session_user;
     new.outstanding := 0;
-    SELECT * INTO STRICT way FROM route WHERE id = above.route;
+    SELECT * INTO way FROM route WHERE id = above.route;
 
     new.grantee := wanted ->> 'grantee';
-    walks := new.grantee = CASE above.power WHEN 'ask' THEN way.asks ELSE way.finishes END;
-    IF (walks OR new.grantee <> session_user AND EXISTS (SELECT FROM pg_roles WHERE rolname = new.grantee)
-        AND pg_has_role(new.grantee, 'ringfence_{ledger}_grants', 'member')) IS NOT TRUE THEN
-        PERFORM refuse('grantee', 'grantee', coalesce(wanted ->> 'grantee', 'none'), coalesce(way.asks, way.finishes));
+    known := new.grantee <> session_user AND EXISTS (SELECT FROM pg_roles WHERE rolname = new.grantee);
+    walks := CASE above.power WHEN 'ask' THEN new.grantee = way.asks WHEN 'finish' THEN new.grantee = way.finishes
+        ELSE known AND pg_has_role(new.grantee, 'ringfence_{ledger}_member', 'member') END;
+    IF (walks OR known AND pg_has_role(new.grantee, 'ringfence_{ledger}_grants', 'member')) IS NOT TRUE THEN
+        PERFORM refuse('grantee', 'grantee', coalesce(wanted ->> 'grantee', 'none'),
+            CASE above.power WHEN 'ask' THEN way.asks WHEN 'finish' THEN way.finishes ELSE 'a login of a member' END);
     END IF;
     IF (WITH RECURSIVE chain AS (
             SELECT above.parent AS up, 1 AS length UNION ALL SELECT g.parent, length + 1 FROM chain JOIN grants AS g ON g.id = chain.up
@@ -76,7 +80,9 @@ BEGIN
     FOREACH cap IN ARRAY ARRAY['per_item', 'per_day', 'per_period', 'period_days', 'exposure'] LOOP
         most := to_jsonb(above) ->> cap;
         CONTINUE WHEN NOT wanted ? cap;
-        IF jsonb_typeof(wanted -> cap) <> 'number' THEN
+        IF above.power = 'read' THEN
+            PERFORM refuse('cap', cap, wanted ->> cap, 'a grant of a route');
+        ELSIF jsonb_typeof(wanted -> cap) <> 'number' THEN
             PERFORM refuse('cap', cap, wanted ->> cap, '1 to 10^15');
         END IF;
         asked := wanted ->> cap;
@@ -89,7 +95,7 @@ BEGIN
     END LOOP;
     IF (new.per_period IS NULL) <> (new.period_days IS NULL) THEN
         PERFORM refuse('cap', 'per_period', 'one without the other', 'per_period and period_days');
-    ELSIF new.exposure IS NOT NULL AND NOT (way.held AND new.power = 'ask') THEN
+    ELSIF new.exposure IS NOT NULL AND (way.held AND new.power = 'ask') IS NOT TRUE THEN
         PERFORM refuse('cap', 'exposure', new.exposure::text, 'a route that is held');
     END IF;
 
@@ -109,7 +115,7 @@ BEGIN
 END
 $$;
 
--- End a grant and all below it; the batch that ended it. Whoever gave it may, or gave one above it. `document` is JSON:
+-- End a grant and all below it, and with them the accounts that were opened under one; the batch that ended it. Whoever gave it may, or gave one above it. `document` is JSON:
 -- {"revoke": id}. Refusals: grant - no such grant stands; grantor - another gave it.
 CREATE OR REPLACE FUNCTION {ledger}.revoke(key text, document text, OUT batch bigint, OUT replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
@@ -135,6 +141,8 @@ BEGIN
     batch := seal('grant', session_user, 0, '', document => revoke.document, key => revoke.key);
     WITH RECURSIVE below AS (
         SELECT wanted AS id UNION ALL SELECT g.id FROM below JOIN grants AS g ON g.parent = below.id
-    ) UPDATE grants AS g SET ended = batch FROM below WHERE g.id = below.id AND g.ended IS NULL;
+    ), over AS (
+        UPDATE grants AS g SET ended = batch FROM below WHERE g.id = below.id AND g.ended IS NULL RETURNING g.id
+    ) UPDATE account SET lives_until = (SELECT day - 1 FROM head) FROM over WHERE account.under = over.id;
 END
 $$;

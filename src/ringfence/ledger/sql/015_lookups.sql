@@ -20,7 +20,7 @@ $$;
 
 -- The standing grant of a login for a route; `several` where it has more than one, or one that is not for everybody.
 CREATE OR REPLACE FUNCTION {ledger}.standing_grant(
-    login name, power text, route smallint, day date, OUT grant_id integer, OUT several boolean
+    login text, power text, route smallint, day date, OUT grant_id integer, OUT several boolean
 )
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     SELECT min(g.id), count(*) > 1 OR bool_or(g.scope IS NOT NULL) FROM grants AS g
@@ -30,7 +30,7 @@ LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
 $$;
 
 -- All standing grants of a login that may be for one of `subjects`.
-CREATE OR REPLACE FUNCTION {ledger}.standing_grants(login name, day date, subjects integer []) RETURNS integer []
+CREATE OR REPLACE FUNCTION {ledger}.standing_grants(login text, day date, subjects integer []) RETURNS integer []
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     WITH scope AS (
         SELECT DISTINCT c.covers FROM (SELECT DISTINCT u.subject FROM unnest(subjects) AS u (subject)) AS s
@@ -44,7 +44,7 @@ $$;
 
 -- The grant that a login has for an item alone, by its key; 0 where there is none.
 CREATE OR REPLACE FUNCTION {ledger}.own_grants(
-    login name, day date, keys text [], actions smallint [], routes smallint [], subjects integer []
+    login text, day date, keys text [], actions smallint [], routes smallint [], subjects integer []
 ) RETURNS integer []
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     SELECT array_agg(coalesce(own.id, 0) ORDER BY u.place)
@@ -61,7 +61,7 @@ $$;
 -- Per route: its kinds, what must hold, and the grants by which `login` may ask and finish on `day`; `simple` if it has at
 -- most one for each, for everybody.
 CREATE OR REPLACE FUNCTION {ledger}.routes_for(
-    login name, day date,
+    login text, day date,
     OUT length integer [], OUT kind1 smallint [], OUT kind2 smallint [], OUT kind3 smallint [], OUT kind4 smallint [],
     OUT same_client boolean [], OUT own_member boolean [], OUT registered_account boolean [], OUT bank_confirmed boolean [],
     OUT held boolean [], OUT ask integer [], OUT finish integer [], OUT simple boolean
@@ -79,18 +79,19 @@ LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     LEFT JOIN LATERAL standing_grant(routes_for.login, 'finish', r.id, routes_for.day) AS f ON true
 $$;
 
--- Per item: whether the subject is registered, its member (or itself), its registered bank, and whether the payee is the
--- registered account.
+-- Per item: whether the subject is registered, its member (or itself), its registered bank, whether the payee is the
+-- registered account, and the day from which that is in force.
 CREATE OR REPLACE FUNCTION {ledger}.subjects_named(
     subjects integer [], payees text [],
-    OUT known boolean [], OUT member integer [], OUT bank integer [], OUT registered boolean []
+    OUT known boolean [], OUT member integer [], OUT bank integer [], OUT registered boolean [], OUT since date []
 )
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     SELECT array_agg(s.id IS NOT NULL ORDER BY place), array_agg(coalesce(s.member, s.id, 0) ORDER BY place),
         array_agg(coalesce(b.bank, 0) ORDER BY place),
-        array_agg(coalesce(b.account_number = wanted.payee, false) ORDER BY place)
+        array_agg(coalesce(b.payee = wanted.payee, false) ORDER BY place), array_agg(b.valid_from ORDER BY place)
     FROM unnest(subjects, payees) WITH ORDINALITY AS wanted (id, payee, place)
-    LEFT JOIN party AS s ON s.id = wanted.id LEFT JOIN binding AS b ON b.client = wanted.id
+    LEFT JOIN party AS s ON s.id = wanted.id
+    LEFT JOIN grants AS b ON b.scope = wanted.id AND b.power = 'account' AND b.ended IS NULL AND b.confirmed IS NOT NULL
 $$;
 
 -- The grants `leaves` with all above them, ascending, so that a parent comes before its children: their caps, and what of

@@ -5,22 +5,23 @@
 -- finished by a later batch only. `source` and `source_batch` say which batch of a bank's book is taken over.
 --
 -- An item's status is 0 (carried out), 1 (its key was carried out before, by the same request) or the first refusal that
--- applies, in this order; 11 to 15 are looked for side by side along the path, 21 to 24 grant by grant up the chain, where
+-- applies, in this order; 11 to 17 are looked for side by side along the path, 22 to 25 grant by grant up the chain, where
 -- the uppermost refuses. `figure` is what the control saw: a side of the path (0: the payee itself), an amount, a posting,
--- an action, a route or a day counted from 2000-01-01; for 21 to 24 what was used, and `under` the grant that has the cap.
---      2 key      carried out before, by another request       14 payee     not the account that is registered
---      3 amount   not from 1 to 10^15                          15 source    not confirmed by the bank on the path
---      4 route    no such route                                17 shut      no day is open
---      5 asker    this login has no grant for it               18 day       the value date is closed
---      6 action   a held route goes by hold, no other does     19 hold      no such open hold
---      7 account  no such account                              20 differs   not what was held
---      8 path     an account's kind is not the route's         21 item      more than a grant allows at once
---      9 party    the subject is not registered                22 daily     more than a grant allows on a booking day
---     10 scope    the login's grants are for others            23 period    more than a grant allows in its period
---     11 unit     the accounts' units differ                   24 exposure  more than a grant allows to be held
---     12 client   a client's account is not the subject's      25 funds     more than is available where it comes from
---     13 member   a member's account is not its member's       26 ceiling   more than there is room for
---                                                              27 overflow  beyond what a balance can hold
+-- an action, a route or a day counted from 2000-01-01; for 22 to 25 what was used, and `under` the grant that has the cap.
+--      2 key      carried out before, by another request       15 cooling   the registered account is not in force yet
+--      3 amount   not from 1 to 10^15                          16 source    not confirmed by the bank on the path
+--      4 route    no such route                                17 ended     an account whose grant has ended receives
+--      5 asker    this login has no grant for it               18 shut      no day is open
+--      6 action   a held route goes by hold, no other does     19 day       the value date is closed
+--      7 account  no such account                              20 hold      no such open hold
+--      8 path     an account's kind is not the route's         21 differs   not what was held
+--      9 party    the subject is not registered                22 item      more than a grant allows at once
+--     10 scope    the login's grants are for others            23 daily     more than a grant allows on a booking day
+--     11 unit     the accounts' units differ                   24 period    more than a grant allows in its period
+--     12 client   a client's account is not the subject's      25 exposure  more than a grant allows to be held
+--     13 member   a member's account is not its member's       26 funds     more than is available where it comes from
+--     14 payee    not the account that is registered           27 ceiling   more than there is room for
+--                                                              28 overflow  beyond what a balance can hold
 -- Several grants are tried in the order in which they were given, then one for this key alone: the first with room carries
 -- it; if none has, the first refuses. A refused item changes nothing, and never its neighbours. `under` is the grant that
 -- carried it. Balances are those after the posting; a hold has none.
@@ -45,7 +46,7 @@ DECLARE
     -- Per account of the batch.
     a_kind smallint []; a_unit smallint []; a_owner integer [];
     a_balance bigint []; a_out bigint []; a_in bigint [];
-    a_number text []; a_changed boolean [];
+    a_number text []; a_changed boolean []; a_ended boolean [];
     -- Per kind: 1 zero, 2 non-negative, 3 non-positive, 4 free; and whose it is: 1 a client's, 2 a member's, 3 a bank's, 0 other.
     k_invariant smallint []; k_role smallint [];
     -- Per route: its kinds, what must hold, and by which grant this login may ask and finish: ids, and places below.
@@ -61,7 +62,7 @@ DECLARE
     -- Use of an earlier day that was given back.
     b_grant integer []; b_day date []; b_amount bigint []; back integer;
     -- Per item: the subject's member and registered bank, whether the payee is the registered account, and its hold.
-    s_known boolean []; s_member integer []; s_bank integer []; s_payee boolean [];
+    s_known boolean []; s_member integer []; s_bank integer []; s_payee boolean []; s_since date [];
     h_number integer []; h_same boolean []; h_finished boolean []; h_under integer []; h_grant integer []; h_day date [];
     -- Per item, when keys are looked up: the posting that has it, whether it was this request, the first item with it.
     probed boolean := false; probe boolean;
@@ -94,7 +95,7 @@ BEGIN
     SELECT * INTO r_length, r_kind1, r_kind2, r_kind3, r_kind4, r_client, r_member, r_payee, r_confirmed, r_held,
         r_ask, r_finish, simple
     FROM routes_for(session_user, before.day);
-    SELECT * INTO s_known, s_member, s_bank, s_payee FROM subjects_named(subjects, payees);
+    SELECT * INTO s_known, s_member, s_bank, s_payee, s_since FROM subjects_named(subjects, payees);
     IF 0 < ANY (holds) THEN
         SELECT * INTO h_number, h_same, h_under, h_day
         FROM open_holds(accounts, side1, side2, side3, side4, routes, subjects, amounts, holds, payees);
@@ -107,8 +108,8 @@ BEGIN
         SELECT array_agg(coalesce(x.kind, 0) ORDER BY place), array_agg(coalesce(x.unit, 0) ORDER BY place),
             array_agg(coalesce(x.owner, 0) ORDER BY place), array_agg(coalesce(x.balance, 0) ORDER BY place),
             array_agg(coalesce(x.held_out, 0) ORDER BY place), array_agg(coalesce(x.held_in, 0) ORDER BY place),
-            array_agg(x.number ORDER BY place), array_agg(false)
-        INTO a_kind, a_unit, a_owner, a_balance, a_out, a_in, a_number, a_changed
+            array_agg(x.number ORDER BY place), array_agg(coalesce(x.lives_until < before.day, false) ORDER BY place), array_agg(false)
+        INTO a_kind, a_unit, a_owner, a_balance, a_out, a_in, a_number, a_ended, a_changed
         FROM unnest(accounts) WITH ORDINALITY AS wanted (id, place) LEFT JOIN account AS x ON x.id = wanted.id;
         SELECT * INTO g_id, g_parent, g_capped, g_item, g_daily, g_period, g_days, g_exposure, g_today, g_lately, g_out
         FROM grants_with_parents(leaves, before.day);
@@ -193,23 +194,26 @@ BEGIN
                         IF a_unit[p] <> a_unit[one] THEN code := 11; seen := hop;
                         ELSIF k_role[a_kind[p]] = 1 AND r_client[r] AND a_owner[p] <> subjects[i] THEN code := 12; seen := hop;
                         ELSIF k_role[a_kind[p]] = 2 AND r_member[r] AND a_owner[p] <> s_member[i] THEN code := 13; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 1 AND r_payee[r] AND a_number[p] <> payees[i] THEN code := 14; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 3 AND r_payee[r] AND a_owner[p] <> s_bank[i] THEN code := 14; seen := hop;
+                        ELSIF k_role[a_kind[p]] = 1 AND r_payee[r] AND act < 2 AND a_number[p] <> payees[i] THEN code := 14; seen := hop;
+                        ELSIF k_role[a_kind[p]] = 3 AND r_payee[r] AND act < 2 AND a_owner[p] <> s_bank[i] THEN code := 14; seen := hop;
                         ELSIF k_role[a_kind[p]] = 3 AND r_confirmed[r] AND act IN (0, 2)
-                            AND (a_owner[p] = source) IS NOT TRUE THEN code := 15; seen := hop;
+                            AND (a_owner[p] = source) IS NOT TRUE THEN code := 16; seen := hop;
+                        ELSIF hop > 1 AND act < 2 AND a_ended[p] THEN code := 17; seen := hop;
                         END IF;
                     END LOOP;
                     IF code <> 0 THEN NULL;
-                    ELSIF r_payee[r] AND s_payee[i] IS NOT TRUE THEN code := 14; seen := 0;
+                    ELSIF r_payee[r] AND act < 2 AND s_payee[i] IS NOT TRUE THEN code := 14; seen := 0;
+                    ELSIF r_payee[r] AND act < 2 AND (s_since[i] <= before.day) IS NOT TRUE THEN
+                        code := 15; seen := s_since[i] - date '2000-01-01';
                     ELSIF before.day <= before.closed_through THEN
-                        code := 17; seen := before.closed_through - date '2000-01-01';
-                    ELSIF (value_dates[i] > before.closed_through) IS NOT TRUE THEN
                         code := 18; seen := before.closed_through - date '2000-01-01';
+                    ELSIF (value_dates[i] > before.closed_through) IS NOT TRUE THEN
+                        code := 19; seen := before.closed_through - date '2000-01-01';
                     ELSIF act IN (2, 3) THEN
-                        IF (h_number[i] > 0 AND NOT h_finished[h_number[i]]) IS NOT TRUE THEN code := 19; seen := holds[i];
-                        ELSIF h_same[i] IS NOT TRUE THEN code := 20; seen := holds[i];
+                        IF (h_number[i] > 0 AND NOT h_finished[h_number[i]]) IS NOT TRUE THEN code := 20; seen := holds[i];
+                        ELSIF h_same[i] IS NOT TRUE THEN code := 21; seen := holds[i];
                         END IF;
-                    ELSIF holds[i] <> 0 THEN code := 19; seen := holds[i];
+                    ELSIF holds[i] <> 0 THEN code := 20; seen := holds[i];
                     END IF;
                 END IF;
             END IF;
@@ -230,11 +234,11 @@ BEGIN
                         p := g;
                         WHILE p > 0 LOOP
                             IF NOT g_capped[p] THEN NULL;
-                            ELSIF (a <= g_item[p]) IS NOT TRUE THEN capped := 21; cap_at := p; cap_seen := 0;
-                            ELSIF (g_today[p] + a <= g_daily[p]) IS NOT TRUE THEN capped := 22; cap_at := p; cap_seen := g_today[p];
-                            ELSIF (g_lately[p] + a <= g_period[p]) IS NOT TRUE THEN capped := 23; cap_at := p; cap_seen := g_lately[p];
+                            ELSIF (a <= g_item[p]) IS NOT TRUE THEN capped := 22; cap_at := p; cap_seen := 0;
+                            ELSIF (g_today[p] + a <= g_daily[p]) IS NOT TRUE THEN capped := 23; cap_at := p; cap_seen := g_today[p];
+                            ELSIF (g_lately[p] + a <= g_period[p]) IS NOT TRUE THEN capped := 24; cap_at := p; cap_seen := g_lately[p];
                             ELSIF act = 1 AND (g_out[p] + a <= g_exposure[p]) IS NOT TRUE THEN
-                                capped := 24; cap_at := p; cap_seen := g_out[p];
+                                capped := 25; cap_at := p; cap_seen := g_out[p];
                             END IF;
                             p := g_parent[p];
                         END LOOP;
@@ -254,16 +258,16 @@ BEGIN
             IF code <> 0 OR act > 1 THEN
                 NULL;
             ELSIF k_invariant[a_kind[one]] = 2 AND a_balance[one] - a_out[one] < a THEN
-                code := 25; seen := a_balance[one] - a_out[one];
+                code := 26; seen := a_balance[one] - a_out[one];
             ELSIF k_invariant[a_kind[last]] = 3 AND a_balance[last] + a_in[last] + a > 0 THEN
-                code := 26; seen := -(a_balance[last] + a_in[last]);
+                code := 27; seen := -(a_balance[last] + a_in[last]);
             ELSIF a_balance[one] - a_out[one] - a < -fullest OR a_balance[last] + a_in[last] + a > fullest THEN
-                code := 27;
+                code := 28;
             END IF;
 
             IF code <> 0 THEN
                 status[i] := code; figure[i] := seen;
-                IF code > 1 AND NOT code BETWEEN 21 AND 24 THEN under[i] := 0; END IF;
+                IF code > 1 AND NOT code BETWEEN 22 AND 25 THEN under[i] := 0; END IF;
                 IF code = 1 THEN
                     replayed := replayed + 1; posting[i] := seen;
                 ELSE
@@ -336,7 +340,7 @@ BEGIN
             OR EXISTS (
                 SELECT FROM unnest(keys, status) AS u (k, s)
                 CROSS JOIN LATERAL (SELECT FROM posting AS x WHERE x.key = u.k LIMIT 1) AS known WHERE u.s <> 0));
-        IF NOT probed AND status && ARRAY[5, 10, 21, 22, 23, 24]::smallint [] THEN
+        IF NOT probed AND status && ARRAY[5, 10, 22, 23, 24, 25]::smallint [] THEN
             -- What no standing grant carries may have one of its own.
             i_own := own_grants(session_user, before.day, keys, actions, routes, subjects);
             probe := probe OR 0 < ANY (i_own);

@@ -1,7 +1,7 @@
 -- Declare the units, kinds and routes of this ledger, once; the owner's business alone. `document` is JSON:
--- {"units": [code], "kinds": [{name, owner, invariant, zero_at_close}],
+-- {"units": [code], "kinds": [{name, owner, invariant, one_per_owner, zero_at_close}],
 --  "routes": [{name, path, same_client, own_member, registered_account, bank_confirmed, held, asks, finishes, under}],
---  "grants": [{power, route, grantee}]}
+--  "grants": [{power, route?, grantee, cool_off_days?}]}
 -- A path starts and ends where money may stay, and passes through where it may not.
 CREATE OR REPLACE FUNCTION {ledger}.declare(document text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = {ledger}, pg_temp AS $$
@@ -13,7 +13,8 @@ BEGIN
     FROM jsonb_array_elements_text(declared -> 'units') WITH ORDINALITY AS u (code, place);
 
     INSERT INTO kind
-    SELECT place, k ->> 'name', k ->> 'owner', k ->> 'invariant', (k ->> 'zero_at_close')::boolean
+    SELECT place, k ->> 'name', k ->> 'owner', k ->> 'invariant', (k ->> 'one_per_owner')::boolean,
+        (k ->> 'zero_at_close')::boolean
     FROM jsonb_array_elements(declared -> 'kinds') WITH ORDINALITY AS x (k, place);
 
     INSERT INTO route
@@ -34,9 +35,9 @@ BEGIN
     END IF;
 
     -- Where every chain of grants begins.
-    INSERT INTO grants (id, grantor, grantee, power, route, valid_from, given)
+    INSERT INTO grants (id, grantor, grantee, power, route, cool_off_days, valid_from, given)
     SELECT place, current_user, g ->> 'grantee', g ->> 'power', (SELECT id FROM route WHERE name = g ->> 'route'),
-        '0001-01-01', 1
+        (g ->> 'cool_off_days')::integer, '0001-01-01', 1
     FROM jsonb_array_elements(declared -> 'grants') WITH ORDINALITY AS x (g, place);
     RETURN seal('declare', session_user, 0, '', document => declare.document);
 END

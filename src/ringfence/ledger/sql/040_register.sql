@@ -1,58 +1,65 @@
--- Register parties, open accounts, bind clients to their bank account: never by a login that may post. `document` is
--- JSON: {"parties": [{name, role, member?}], "accounts": [{kind, owner, unit, number?}],
---        "groups": [{name, parties}], "bindings": [{client, bank, account_number}]}
--- What is said of a group is who is in it from now on.
--- What is there already is a unique violation, and then nothing is registered.
-CREATE OR REPLACE FUNCTION {ledger}.register(document text) RETURNS bigint
+-- Register parties, open accounts, say who is in a group: never by a login that may post. `document` is JSON:
+-- {"parties": [{name, role, member?, identity?}], "groups": [{name, parties}],
+--  "accounts": [{kind, owner, unit, number?, ordinal?, under?}]}
+-- What is said of a group is who is in it from now on. An account that is opened under a grant ends with it. All of it is
+-- registered or nothing. Refusals: unknown - a name that is not registered, or not in the role that it takes; taken - what
+-- is registered already.
+CREATE OR REPLACE FUNCTION {ledger}.register(key text, document text, OUT batch bigint, OUT replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
 DECLARE
     wanted CONSTANT jsonb := register.document;
-    unknown text;
+    what text;
+    name text;
+    detail text;
 BEGIN
-    PERFORM FROM head FOR UPDATE;
-    INSERT INTO party
-    SELECT (SELECT count(*) FROM party) + place, p ->> 'name', p ->> 'role', NULL
+    batch := given_before(register.key, 'register', register.document);
+    replayed := batch IS NOT NULL;
+    IF replayed THEN
+        RETURN;
+    END IF;
+    INSERT INTO party (id, name, role, identity)
+    SELECT (SELECT count(*) FROM party) + place, p ->> 'name', p ->> 'role', p ->> 'identity'
     FROM jsonb_array_elements(wanted -> 'parties') WITH ORDINALITY AS x (p, place);
     UPDATE party SET member = m.id
     FROM jsonb_array_elements(wanted -> 'parties') AS p LEFT JOIN party AS m ON m.name = p ->> 'member' AND m.role = 'member'
     WHERE party.name = p ->> 'name' AND p ? 'member';
 
-    SELECT string_agg(name, ', ') INTO unknown FROM (
-        SELECT p ->> 'member' AS name FROM jsonb_array_elements(wanted -> 'parties') AS p
+    SELECT u.what, u.name INTO what, name FROM (
+        SELECT 'member' AS what, p ->> 'member' AS name FROM jsonb_array_elements(wanted -> 'parties') AS p
         WHERE p ? 'member' AND NOT EXISTS (SELECT FROM party WHERE party.name = p ->> 'member' AND role = 'member')
-        UNION SELECT (a ->> 'kind') || ' of ' || (a ->> 'owner') || ' in ' || (a ->> 'unit')
+        UNION ALL SELECT 'account', (a ->> 'kind') || ' of ' || (a ->> 'owner') || ' in ' || (a ->> 'unit')
         FROM jsonb_array_elements(wanted -> 'accounts') AS a
         WHERE NOT EXISTS (SELECT FROM kind, party, unit WHERE kind.name = a ->> 'kind' AND unit.code = a ->> 'unit'
             AND party.name = a ->> 'owner' AND party.role = kind.owner_role)
-        UNION SELECT (b ->> 'client') || ' at ' || (b ->> 'bank') FROM jsonb_array_elements(wanted -> 'bindings') AS b
-        WHERE NOT EXISTS (SELECT FROM party WHERE name = b ->> 'client' AND role = 'client')
-            OR NOT EXISTS (SELECT FROM party WHERE name = b ->> 'bank' AND role = 'bank')
-        UNION SELECT g ->> 'name' FROM jsonb_array_elements(wanted -> 'groups') AS g
-        WHERE NOT EXISTS (SELECT FROM party WHERE name = g ->> 'name' AND role = 'group')
-        UNION SELECT n.name FROM jsonb_array_elements(wanted -> 'groups') AS g
+        UNION ALL SELECT 'under', a ->> 'under' FROM jsonb_array_elements(wanted -> 'accounts') AS a
+        WHERE a ? 'under' AND NOT EXISTS (SELECT FROM grants AS g JOIN party ON party.name = a ->> 'owner'
+            WHERE g.id = (a ->> 'under')::integer AND g.ended IS NULL AND covers(g.id, party.id))
+        UNION ALL SELECT 'group', g ->> 'name' FROM jsonb_array_elements(wanted -> 'groups') AS g
+        WHERE NOT EXISTS (SELECT FROM party WHERE party.name = g ->> 'name' AND role = 'group')
+        UNION ALL SELECT 'in group', n.name FROM jsonb_array_elements(wanted -> 'groups') AS g
         CROSS JOIN LATERAL jsonb_array_elements_text(g -> 'parties') AS n (name)
         WHERE NOT EXISTS (SELECT FROM party WHERE party.name = n.name AND role IN ('client', 'member'))
-    ) AS u;
-    IF unknown IS NOT NULL THEN
-        RAISE EXCEPTION 'unknown: %', unknown USING ERRCODE = 'foreign_key_violation';
+    ) AS u LIMIT 1;
+    IF what IS NOT NULL THEN
+        PERFORM refuse('unknown', what, name);
     END IF;
 
-    INSERT INTO account (id, kind, invariant, owner, unit, number)
-    SELECT (SELECT count(*) FROM account) + place, kind.id, kind.invariant, party.id, unit.id, a ->> 'number'
+    INSERT INTO account (id, kind, invariant, one_per_owner, owner, unit, number, ordinal, under, lives_until)
+    SELECT (SELECT count(*) FROM account) + place, kind.id, kind.invariant, kind.one_per_owner, party.id, unit.id,
+        a ->> 'number', coalesce((a ->> 'ordinal')::smallint, 1), g.id, g.valid_until
     FROM jsonb_array_elements(wanted -> 'accounts') WITH ORDINALITY AS x (a, place)
-    JOIN kind ON kind.name = a ->> 'kind' JOIN party ON party.name = a ->> 'owner' JOIN unit ON unit.code = a ->> 'unit';
+    JOIN kind ON kind.name = a ->> 'kind' JOIN party ON party.name = a ->> 'owner' JOIN unit ON unit.code = a ->> 'unit'
+    LEFT JOIN grants AS g ON g.id = (a ->> 'under')::integer;
 
-    DELETE FROM group_member WHERE name IN (
-        SELECT party.id FROM jsonb_array_elements(wanted -> 'groups') AS g JOIN party ON party.name = g ->> 'name');
+    DELETE FROM group_member AS m USING jsonb_array_elements(wanted -> 'groups') AS g, party AS p
+    WHERE p.name = g ->> 'name' AND m.name = p.id;
     INSERT INTO group_member
     SELECT DISTINCT g.id, p.id FROM jsonb_array_elements(wanted -> 'groups') AS w
     CROSS JOIN LATERAL jsonb_array_elements_text(w -> 'parties') AS n (name)
     JOIN party AS g ON g.name = w ->> 'name' JOIN party AS p ON p.name = n.name;
-
-    INSERT INTO binding
-    SELECT c.id, b.id, w ->> 'account_number'
-    FROM jsonb_array_elements(wanted -> 'bindings') AS w
-    JOIN party AS c ON c.name = w ->> 'client' JOIN party AS b ON b.name = w ->> 'bank';
-    RETURN seal('register', session_user, 0, '', document => register.document);
+    batch := seal('register', session_user, 0, '', document => register.document, key => register.key);
+EXCEPTION WHEN unique_violation OR check_violation THEN
+    GET STACKED DIAGNOSTICS name = CONSTRAINT_NAME, detail = PG_EXCEPTION_DETAIL;
+    PERFORM refuse('taken', name, detail);
 END
 $$;

@@ -13,7 +13,7 @@ JOIN {ledger}.route AS r ON r.id = p.route;
 
 -- Accounts with their balances, in words.
 CREATE OR REPLACE VIEW {ledger}.balances WITH (security_invoker = true) AS
-SELECT k.name AS kind, o.name AS owner, u.code AS unit, a.number, a.balance, a.held_out, a.held_in,
+SELECT k.name AS kind, o.name AS owner, u.code AS unit, a.ordinal, a.number, a.balance, a.held_out, a.held_in,
     a.balance - a.held_out AS available, a.id AS account
 FROM {ledger}.account AS a
 JOIN {ledger}.kind AS k ON k.id = a.kind
@@ -29,3 +29,12 @@ JOIN {ledger}.party AS m ON m.id = o.member
 JOIN {ledger}.kind AS k ON k.id = a.kind
 JOIN {ledger}.unit AS u ON u.id = a.unit
 GROUP BY m.name, k.name, u.code;
+
+-- The account that each client registered: waiting to be confirmed, or in force from a day on.
+CREATE OR REPLACE VIEW {ledger}.binding WITH (security_invoker = true) AS
+SELECT c.name AS client, b.name AS bank, g.payee AS account_number, c.identity, g.confirmed IS NULL AS waiting,
+    g.valid_from AS in_force_from, g.id AS grant_id
+FROM {ledger}.grants AS g
+JOIN {ledger}.party AS c ON c.id = g.scope
+JOIN {ledger}.party AS b ON b.id = g.bank
+WHERE g.power = 'account' AND g.ended IS NULL;
