@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 from ringfence.database import Store
 from ringfence.ledger import AccountName, Binding, Declaration, Kind, Ledger, Party, Route, create_ledger
@@ -20,7 +21,7 @@ KINDS = (
     Kind("run", "house", "free", zero_at_close=True),
     Kind("pocket", "client", "non-negative", one_per_owner=False),
 )
-ROUTES = (
+_ROUTES = (
     Route("arrival", ("outside", "wallet"), "teller", same_client=True),
     Route("anyhow", ("outside", "wallet"), "teller"),
     Route(
@@ -43,9 +44,13 @@ ROUTES = (
     Route("reserved", ("outside", "mirror"), "clerk", "clerk"),
     Route("saving", ("wallet", "pocket"), "teller", same_client=True),
     Route("spending", ("pocket", "wallet"), "teller", same_client=True),
+    Route("return", ("wallet", "outside"), "teller", same_client=True, reverses="arrival"),
+    Route("recall", ("pool", "transit", "wallet"), "clerk", same_client=True, own_member=True, reverses="deposit"),
     Route("payment", ("wallet", "outside"), "clerk", under="officer", same_client=True),
     Route("payment-later", ("wallet", "outside"), "clerk", "teller", under="officer", same_client=True),
 )
+# Two days back and three ahead, but for one route.
+ROUTES = tuple(replace(r, back_days=2, ahead_days=3) if r.name != "filled" else r for r in _ROUTES)
 DECLARATION = Declaration(
     units=("CNY", "AU9999"),
     kinds=KINDS,

@@ -7,6 +7,7 @@ their holds. Confirmed money is never left out: what cannot be credited to anybo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from ringfence.custody.circle import EXCHANGE, Circle
@@ -34,14 +35,17 @@ def take_over(circle: Circle) -> None:
 
 
 def _take_over(link: Ledger, batch: BankBatch) -> None:
-    instructions = [_booking(link, batch.bank, line) for line in batch.lines]
+    # What the bank has posted on a day that is closed here is booked on the day that is open.
+    day, closed_through = link.day, link.closed_through
+    lines = [line if line.value_date > closed_through else replace(line, value_date=day) for line in batch.lines]
+    instructions = [_booking(link, batch.bank, line) for line in lines]
     over = (batch.bank, batch.batch)
     posted = link.post(instructions, over, whole=True)
     if posted.refusals:
         # Confirmed money is never left out: what cannot be credited to anybody waits in suspense.
         incoming = [
             _suspended(link, batch.bank, line) if outcome.refusal and line.amount_minor > 0 else outcome.instruction
-            for line, outcome in zip(batch.lines, posted.outcomes, strict=True)
+            for line, outcome in zip(lines, posted.outcomes, strict=True)
         ]
         posted = link.post(incoming, over, whole=True)
     if posted.refusals:

@@ -338,12 +338,12 @@ class Transfers:
         clerk = self._circle.clerk
         rows = clerk.rows(
             """
-            SELECT h.id, r.name, s.name, p.amount, p.value_date, p.payee, h.side1, h.side2
+            SELECT h.id, r.name, s.name, h.rest, p.value_date, p.payee, h.side1, h.side2
             FROM {0}.hold AS h
             JOIN {0}.posting AS p ON p.id = h.id
             JOIN {0}.route AS r ON r.id = p.route
             JOIN {0}.party AS s ON s.id = p.subject
-            WHERE h.side2 = %s AND NOT EXISTS (SELECT FROM {0}.posting AS f WHERE f.hold <> 0 AND f.hold = h.id)
+            WHERE h.side2 = %s AND h.rest > 0
             ORDER BY h.id
             """,
             (clerk.account("bank-cash", bank),),

@@ -59,7 +59,7 @@ class Authority:
     waiting: dict[int, int] = field(default_factory=dict)
     bound_before: set[int] = field(default_factory=set)
     # Under which grant a hold was placed, and on which day.
-    holds: dict[int, tuple[int, date, int]] = field(default_factory=dict)
+    holds: dict[int, tuple[int, date]] = field(default_factory=dict)
 
     def declare(self, power: str, route: int | None, grantee: str, cool_off_days: int | None, owner: str) -> None:
         """Take a grant with which a chain begins."""
@@ -188,6 +188,12 @@ class Authority:
 
     def carry(self, posting: Any, login: str, day: date) -> Iterator[str]:
         """Let the posting's grant carry it, and tell what about that does not follow."""
+        if posting.action == 4:
+            # Nobody asked for it: it gives back what the hold used.
+            if posting.under != self.holds.get(posting.about, (0,))[0]:
+                yield f"it expired under grant {posting.under}, which is not the one that held"
+            self._finish(posting, day)
+            return
         grant = self.grants.get(posting.under)
         power = "ask" if posting.action <= 1 else "finish"
         if grant is None or posting.under in self.ended:
@@ -223,16 +229,17 @@ class Authority:
 
     def _finish(self, posting: Any, day: date) -> None:
         if posting.action == 1:
-            self.holds[posting.id] = (posting.under, day, posting.amount)
-        elif posting.action >= 2 and posting.hold in self.holds:
-            under, placed, amount = self.holds.pop(posting.hold)
+            self.holds[posting.id] = (posting.under, day)
+        elif posting.action >= 2 and posting.about in self.holds:
+            under, placed = self.holds[posting.about]
             for number in self._chain(under):
                 if self.grants[number].capped:
-                    self.outstanding[number] -= amount
+                    self.outstanding[number] -= posting.amount
                     # A day on which something is counted has a row, even where all of it was released.
-                    self.used.setdefault((number, day), 0)
-                    if posting.action == 3:
-                        self.used[number, placed] -= amount
+                    if posting.action != 4:
+                        self.used.setdefault((number, day), 0)
+                    if posting.action >= 3:
+                        self.used[number, placed] -= posting.amount
 
     def _chain(self, number: int) -> Iterator[int]:
         step: int | None = number

@@ -42,7 +42,9 @@ class Kind:
 class Route:
     """A path of two to four kinds; `asks` and `finishes` are logins. A route with `finishes` goes by hold.
 
-    The asker has its grant from the declaration; or, where `under` is given, from that login, as far as it gives one.
+    The asker has its grant from the declaration; or, where `under` is given, from that login, as far as it gives one. The
+    value date may be up to `back_days` before and `ahead_days` after the booking day. What was posted on the route that
+    this one `reverses` is reversed here, once.
     """
 
     name: str
@@ -54,6 +56,9 @@ class Route:
     registered_account: bool = False
     bank_confirmed: bool = False
     under: str | None = None
+    back_days: int = 0
+    ahead_days: int = 0
+    reverses: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,9 @@ class Declaration:
                         "asks": role(ledger, r.asks),
                         "finishes": r.finishes and role(ledger, r.finishes),
                         "under": r.under and role(ledger, r.under),
+                        "back_days": r.back_days,
+                        "ahead_days": r.ahead_days,
+                        "reverses": r.reverses,
                     }
                     for r in self.routes
                 ],

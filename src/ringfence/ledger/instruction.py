@@ -17,9 +17,14 @@ from ringfence.errors import Language
 from ringfence.ledger.grant import Grant
 from ringfence.money import grouped, unit
 
+NEVER = datetime.date.max
+
 
 class Action(IntEnum):
-    """What an instruction does: move money, hold it, or finish a hold by posting or releasing all of it."""
+    """What an instruction does: move money, hold it, or finish a hold, in full or part, by posting or releasing it.
+
+    What has expired is released by the ledger itself; no instruction does that.
+    """
 
     POST = 0
     HOLD = 1
@@ -48,15 +53,24 @@ class Control(IntEnum):
     ENDED = 17
     SHUT = 18
     DAY = 19
-    HOLD = 20
-    DIFFERS = 21
-    ITEM = 22
-    DAILY = 23
-    PERIOD = 24
-    EXPOSURE = 25
-    FUNDS = 26
-    CEILING = 27
-    OVERFLOW = 28
+    DATED = 20
+    HOLD = 21
+    REVERSAL = 22
+    DIFFERS = 23
+    REST = 24
+    ITEM = 25
+    DAILY = 26
+    PERIOD = 27
+    EXPOSURE = 28
+    FUNDS = 29
+    CEILING = 30
+    OVERFLOW = 31
+    LINKED = 32
+
+    @property
+    def is_shortage(self) -> bool:
+        """Whether it is for lack of funds, room or a cap: the same may pass later. Anything else will not."""
+        return Control.ITEM <= self <= Control.CEILING
 
 
 _REASONS: dict[Control, dict[Language, str]] = {
@@ -132,13 +146,25 @@ _REASONS: dict[Control, dict[Language, str]] = {
         "en": "{value_date} is closed, as is every day up to {day}; nobody can open it again",
         "zh": "{value_date} 已关账(已关至 {day});任何人都不能重开",
     },
+    Control.DATED: {
+        "en": "value date {value_date} is further from the booking day than the route allows; {day} is the nearest that is not",
+        "zh": "起息日 {value_date} 超出该通路允许的范围;最近可用日为 {day}",
+    },
     Control.HOLD: {
-        "en": "hold {figure} is not open; it does not exist or is finished",
-        "zh": "冻结 {figure} 不存在或已了结",
+        "en": "hold {figure} is not open; it does not exist, is finished or has expired",
+        "zh": "冻结 {figure} 不存在、已了结或已过期",
+    },
+    Control.REVERSAL: {
+        "en": "posting {figure} cannot be reversed on this route; it does not exist, was reversed before, or none is meant to be",
+        "zh": "记账 {figure} 不能在此通路冲正:不存在、已冲正,或该通路并非冲正通路",
     },
     Control.DIFFERS: {
-        "en": "not what hold {figure} holds; it is finished in full, for the same party, amount, accounts and payee",
-        "zh": "与冻结 {figure} 的内容不符;须按同一主体、金额、账户与收款人全额了结",
+        "en": "not what was held or posted in {figure}; it takes the same party, accounts and payee, and for a reversal the amount",
+        "zh": "与 {figure} 的冻结或记账内容不符;须为同一主体、账户与收款人,冲正还须同一金额",
+    },
+    Control.REST: {
+        "en": "{amount} asked, {figure} left of the hold",
+        "zh": "申请 {amount},该冻结剩余 {figure}",
     },
     Control.ITEM: {
         "en": "{amount} asked, {cap} allowed at once by {grant}; {grantor} can let it pass",
@@ -168,13 +194,17 @@ _REASONS: dict[Control, dict[Language, str]] = {
         "en": "beyond what a balance can hold",
         "zh": "超出余额可表示的范围",
     },
+    Control.LINKED: {
+        "en": "linked with number {figure} of the batch, which was refused or carried out before; they pass together or not at all",
+        "zh": "与本批第 {figure} 项联动,该项被拒或先前已办;联动指令须同时成立",
+    },
 }
 _ACTIONS: dict[Language, dict[Action, str]] = {
     "en": {Action.POST: "post", Action.HOLD: "hold", Action.POST_HELD: "post-held", Action.RELEASE: "release"},
     "zh": {Action.POST: "直接记账", Action.HOLD: "冻结", Action.POST_HELD: "解冻记账", Action.RELEASE: "解冻"},
 }
-_AMOUNT_SEEN = (Control.DAILY, Control.PERIOD, Control.EXPOSURE, Control.FUNDS, Control.CEILING)
-_DAY_SEEN = (Control.COOLING, Control.SHUT, Control.DAY)
+_AMOUNT_SEEN = (Control.REST, Control.DAILY, Control.PERIOD, Control.EXPOSURE, Control.FUNDS, Control.CEILING)
+_DAY_SEEN = (Control.COOLING, Control.SHUT, Control.DAY, Control.DATED)
 _CAPS = {
     Control.ITEM: "per_item_minor",
     Control.DAILY: "per_day_minor",
@@ -190,7 +220,8 @@ _DAY_ZERO = datetime.date(2000, 1, 1)
 class Instruction:
     """Walk `route` for the party `subject` over the accounts of `path`, debit first, with `amount_minor`.
 
-    `hold` is the posting that placed the hold to be finished. `payee` is the account number that is to be paid, or
+    `hold` is the posting that placed the hold to be finished, `reverses` the posting to be reversed. A hold `expires` after
+    that booking day. Instructions of one `group`, side by side, are carried out all or none. `payee` is the account number that is to be paid, or
     paid from, where the route demands the registered one. `ref` is free text.
     """
 
@@ -204,6 +235,9 @@ class Instruction:
     hold: int = 0
     payee: str = ""
     ref: str = ""
+    reverses: int = 0
+    expires: datetime.date = NEVER
+    group: str = ""
 
     def hash(self) -> bytes:
         """Everything that the key is bound to, in 32 bytes."""
@@ -217,6 +251,9 @@ class Instruction:
             self.hold,
             self.payee,
             self.ref,
+            self.reverses,
+            self.expires.isoformat(),
+            self.group,
         )
         return hashlib.sha256(repr(said).encode()).digest()
 
@@ -271,8 +308,7 @@ class Refusal:
 class Outcome:
     """What became of an instruction: `posting` unless it was refused; `replayed` where that was earlier.
 
-    The balances are those of the first and the last account of the path after the posting; a hold and its release
-    move nothing and have none. `under` is the grant that carried it.
+    The balances are those of the first and the last account of the path after it. `under` is the grant that carried it.
     """
 
     instruction: Instruction

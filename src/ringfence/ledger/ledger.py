@@ -59,7 +59,7 @@ class Ledger(Registry):
             for row in self.rows("SELECT id, name, asks, finishes, under FROM {}.route")
         }
         self._post = sql.SQL("SELECT * FROM {}.post({})").format(
-            self._schema, sql.SQL(", ").join([sql.Placeholder()] * 17)
+            self._schema, sql.SQL(", ").join([sql.Placeholder()] * 19)
         )
 
     def __enter__(self) -> Ledger:
@@ -97,10 +97,12 @@ class Ledger(Registry):
             Int2Array.pack([self._routes.get(asked.route, _NO_ROUTE).number for asked in instructions]),
             Int4Array.pack([self._party_ids.get(asked.subject, 0) for asked in instructions]),
             Int8Array.pack([_whole(asked.amount_minor) for asked in instructions]),
-            Int8Array.pack([asked.hold for asked in instructions]),
+            Int8Array.pack([asked.hold or asked.reverses for asked in instructions]),
             TextArray.pack_text(asked.key for asked in instructions),
             ByteaArray.pack([asked.hash() for asked in instructions]),
             DateArray.pack_dates(asked.value_date for asked in instructions),
+            DateArray.pack_dates(asked.expires for asked in instructions),
+            Int4Array.pack(_links(instructions)),
             TextArray.pack_text(asked.payee for asked in instructions),
             TextArray.pack_text(asked.ref for asked in instructions),
             *source,
@@ -118,15 +120,31 @@ class Ledger(Registry):
         return posted
 
     def post_in_batches(self, instructions: Sequence[Instruction]) -> list[Outcome]:
-        """Post however many instructions, in their order, in as many commits as that takes; an outcome for each."""
-        starts = range(0, len(instructions), LARGEST_BATCH)
-        batches = (self.post(instructions[start : start + LARGEST_BATCH]) for start in starts)
-        return [outcome for posted in batches for outcome in posted.outcomes]
+        """Post however many instructions, in their order, in as many commits as that takes; an outcome for each.
+
+        A group is never parted. Errors: BadInput for a group of more than 8,192.
+        """
+        outcomes: list[Outcome] = []
+        start = 0
+        while start < len(instructions):
+            end = min(start + LARGEST_BATCH, len(instructions))
+            while start < end < len(instructions) and _linked(instructions[end - 1], instructions[end]):
+                end -= 1
+            if end == start:
+                raise BadInput("group", instructions[start].group, f"a group of at most {LARGEST_BATCH} instructions")
+            outcomes += self.post(instructions[start:end]).outcomes
+            start = end
+        return outcomes
 
     def open_day(self, day: datetime.date) -> None:
-        """Open `day` as the booking day. Only a login that closes may; opening the open day changes nothing."""
+        """Open `day` as the booking day, and release what has expired by then. Only a login that closes may.
+
+        Opening the open day changes nothing.
+        """
         ((batch,),) = self.rows("SELECT {}.open_day(%s)", (day,))
         if batch is not None:
+            self._committed()
+        while self.rows("SELECT released FROM {}.expire(%s)", (LARGEST_BATCH,)) != [(0,)]:
             self._committed()
 
     def close_day(self, day: datetime.date) -> None:
@@ -169,6 +187,12 @@ class Ledger(Registry):
     # -- readings -------------------------------------------------------------------------------------------------
 
     @property
+    def day(self) -> datetime.date:
+        """The booking day; the first of January of year 1 where none was opened."""
+        ((day,),) = self.rows("SELECT day FROM {}.head")
+        return day  # type: ignore[no-any-return]
+
+    @property
     def closed_through(self) -> datetime.date:
         """The last closed day; the first of January of year 1 where none is."""
         ((day,),) = self.rows("SELECT closed_through FROM {}.head")
@@ -199,3 +223,20 @@ class Ledger(Registry):
 def _whole(amount_minor: int) -> int:
     # What does not fit the wire is refused by the kernel like any other amount that is none.
     return amount_minor if abs(amount_minor) < 2**63 else -1
+
+
+def _linked(one: Instruction, other: Instruction) -> bool:
+    return bool(one.group) and one.group == other.group
+
+
+def _links(instructions: Sequence[Instruction]) -> list[int]:
+    """A number for each group of instructions side by side; 0 for those that are alone."""
+    links, last = [], 0
+    for place, asked in enumerate(instructions):
+        if not asked.group:
+            links.append(0)
+            continue
+        if place == 0 or not _linked(instructions[place - 1], asked):
+            last += 1
+        links.append(last)
+    return links

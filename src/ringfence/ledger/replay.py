@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -56,7 +56,8 @@ class PostingRow(NamedTuple):
     under: int
     subject: int
     amount: int
-    hold: int
+    about: int
+    link: int
     key: str
     hash: bytes
     value_date: date
@@ -81,10 +82,30 @@ class HoldRow(NamedTuple):
     side2: int
     side3: int
     side4: int
+    expires: date
 
     def path(self) -> tuple[int, ...]:
         """The accounts that are on it."""
-        return tuple(side for side in self[1:] if side)
+        return tuple(side for side in self[1:5] if side)
+
+
+class Original(NamedTuple):
+    """A posting that another one reverses, as it stands earlier in the journal."""
+
+    route: int
+    subject: int
+    amount: int
+    path: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class OpenHold:
+    """What is held and not finished."""
+
+    placed: PostingRow
+    path: tuple[int, ...]
+    expires: date
+    rest: int
 
 
 @dataclass(slots=True)
@@ -108,6 +129,7 @@ class Replay:
     """The state of a ledger after the batches that were taken so far."""
 
     owner: str
+    original: Callable[[int], Original | None]
     units: dict[str, int] = field(default_factory=dict)
     kinds: list[dict[str, Any]] = field(default_factory=list)
     routes: list[dict[str, Any]] = field(default_factory=list)
@@ -117,7 +139,9 @@ class Replay:
     accounts: dict[int, Account] = field(default_factory=dict)
     identities: dict[int, str] = field(default_factory=dict)
     by_kind: dict[int, list[Account]] = field(default_factory=lambda: defaultdict(list))
-    open_holds: dict[int, tuple[PostingRow, tuple[int, ...]]] = field(default_factory=dict)
+    open_holds: dict[int, OpenHold] = field(default_factory=dict)
+    reversed: set[int] = field(default_factory=set)
+    link: int = 0
     groups: dict[int, set[int]] = field(default_factory=dict)
     authority: Authority = field(init=False)
     taken_over: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -199,13 +223,19 @@ class Replay:
         if (posting.action != 0) != route["held"]:
             yield f"action {posting.action} is not how route {route['name']} goes"
         asker = route["finishes"] if posting.action >= 2 else route["asks"]
-        if batch.login != asker:
+        if batch.login != asker and posting.action != 4:
             yield f"login {batch.login} walked route {route['name']}, which is {asker}'s"
         yield from self.authority.carry(posting, batch.login, self.day)
         if self.day <= self.closed_through:
             yield "no day was open"
         if posting.value_date <= self.closed_through:
             yield f"value date {posting.value_date} was closed"
+        window = timedelta(-route["back_days"]), timedelta(route["ahead_days"])
+        if not self.day + window[0] <= posting.value_date <= self.day + window[1]:
+            yield f"value date {posting.value_date} is further from {self.day} than route {route['name']} allows"
+        if posting.link not in (0, posting.id) and (posting.link != self.link or posting.link < batch.first_posting):
+            yield f"it is linked with posting {posting.link}, which does not come right before it"
+        self.link = posting.link
         path = yield from self._path(posting, entries, hold)
         if path is None:
             # Told once; what follows is measured against what stands there.
@@ -217,7 +247,9 @@ class Replay:
             yield f"its accounts are not of the kinds of route {route['name']}"
             return
         yield from self._relations(batch, posting, route, path)
-        yield from self._move(posting, entries, path)
+        if posting.action == 0 and (posting.about or route["reverses"]):
+            yield from self._reverse(posting, route, path)
+        yield from self._move(posting, entries, path, hold.expires if hold else date.max)
 
     def open(self, day: date) -> Iterator[str]:
         """Take the opening of a booking day."""
@@ -245,7 +277,7 @@ class Replay:
         elif posting.action == 1:
             path = hold.path() if hold else ()
         else:
-            path = self.open_holds[posting.hold][1] if posting.hold in self.open_holds else ()
+            path = self.open_holds[posting.about].path if posting.about in self.open_holds else ()
         if (posting.action == 1) != (hold is not None):
             yield "a hold and the accounts that it holds do not come together"
             return None
@@ -302,24 +334,30 @@ class Replay:
             ):
                 yield "it is not in a batch of the bank that would confirm it"
 
-    def _move(self, posting: PostingRow, entries: Sequence[EntryRow], path: Sequence[int]) -> Iterator[str]:
+    def _reverse(self, posting: PostingRow, route: dict[str, Any], path: Sequence[int]) -> Iterator[str]:
+        names = [declared["name"] for declared in self.routes]
+        of_route = names.index(route["reverses"]) + 1 if route["reverses"] else 0
+        expected = Original(of_route, posting.subject, posting.amount, tuple(reversed(path)))
+        if posting.about in self.reversed or self.original(posting.about) != expected:
+            yield f"posting {posting.about} was not there to be reversed by it, or was reversed before"
+        self.reversed.add(posting.about)
+
+    def _move(
+        self, posting: PostingRow, entries: Sequence[EntryRow], path: Sequence[int], expires: date
+    ) -> Iterator[str]:
         debit, credit = self.accounts[path[0]], self.accounts[path[-1]]
         if posting.action == 1:
-            self.open_holds[posting.id] = (posting, tuple(path))
+            self.open_holds[posting.id] = OpenHold(posting, tuple(path), expires, posting.amount)
             debit.held_out += posting.amount
             credit.held_in += posting.amount
         elif posting.action >= 2:
-            placed, held_path = self.open_holds.pop(posting.hold, (None, ()))
-            if placed is None:
-                yield f"hold {posting.hold} was not open"
+            held = self.open_holds.get(posting.about)
+            if held is None:
+                yield f"hold {posting.about} was not open"
                 return
-            said = (posting.route, posting.subject, posting.amount, posting.payee, tuple(path))
-            if said != (placed.route, placed.subject, placed.amount, placed.payee, held_path):
-                yield f"it is not what hold {posting.hold} held"
+            yield from self._finish(posting, held, path)
             debit.held_out -= posting.amount
             credit.held_in -= posting.amount
-        elif posting.hold:
-            yield f"it names hold {posting.hold}, which it neither posts nor releases"
         for entry in entries:
             account = self.accounts[entry.account]
             account.balance += entry.amount
@@ -330,6 +368,19 @@ class Replay:
             broken = self.broken(self.accounts[number])
             if broken:
                 yield f"account {number} is {broken}"
+
+    def _finish(self, posting: PostingRow, held: OpenHold, path: Sequence[int]) -> Iterator[str]:
+        placed, expired = held.placed, held.expires < self.day
+        said = (posting.route, posting.subject, posting.payee, tuple(path))
+        if said != (placed.route, placed.subject, placed.payee, held.path):
+            yield f"it is not what hold {placed.id} held"
+        if posting.amount > held.rest or (posting.action == 4 and posting.amount != held.rest):
+            yield f"{held.rest} was left of hold {placed.id}"
+        if (posting.action == 2 and expired) or (posting.action == 4 and not expired):
+            yield f"hold {placed.id} expired after {held.expires}"
+        held.rest -= posting.amount
+        if held.rest <= 0:
+            del self.open_holds[placed.id]
 
     def broken(self, account: Account) -> str:
         """How an account breaks its kind's invariant, or nothing."""

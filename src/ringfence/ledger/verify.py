@@ -21,7 +21,7 @@ from ringfence.ledger.arrays import ByteaArray, DateArray, Int2Array, Int4Array,
 from ringfence.ledger.authority import Given
 from ringfence.ledger.declaration import role
 from ringfence.ledger.ledger import Ledger
-from ringfence.ledger.replay import BatchRow, EntryRow, Finding, HoldRow, PostingRow, Replay
+from ringfence.ledger.replay import BatchRow, EntryRow, Finding, HoldRow, Original, PostingRow, Replay
 
 MOST_FINDINGS = 50
 _GENESIS = hashlib.sha256(b"ringfence").digest()
@@ -61,7 +61,7 @@ class _Verification:
     def __init__(self, ledger: Ledger, observe: Callable[[BatchRow, Replay], None]) -> None:
         self._ledger = ledger
         self._observe = observe
-        self._replay = Replay(role(ledger.name, "owner"))
+        self._replay = Replay(role(ledger.name, "owner"), self._original)
         self._link = _GENESIS
         self._batches = 0
         self._postings = 0
@@ -167,12 +167,15 @@ class _Verification:
             "asks",
             "finishes",
             "under",
+            "back_days",
+            "ahead_days",
         )
         self._compare(
             "route",
-            [tuple(route[name] for name in said) for route in replay.routes],
-            "SELECT id, name, path, same_client, own_member, registered_account, bank_confirmed, held, asks, finishes, under "
-            "FROM {}.route ORDER BY id",
+            [(*(route[name] for name in said), route["reverses"]) for route in replay.routes],
+            "SELECT r.id, r.name, r.path, r.same_client, r.own_member, r.registered_account, r.bank_confirmed, r.held, r.asks, "
+            "r.finishes, r.under, r.back_days, r.ahead_days, o.name "
+            "FROM {0}.route AS r LEFT JOIN {0}.route AS o ON o.id = r.reverses ORDER BY r.id",
         )
         self._compare("unit", [(code,) for code in replay.units], "SELECT id, code FROM {}.unit ORDER BY id")
         self._compare(
@@ -204,10 +207,25 @@ class _Verification:
             "SELECT id, kind, invariant, owner, unit, number, ordinal, under, lives_until, balance, held_out, held_in FROM {}.account ORDER BY id",
         )
         self._grants()
+        open_holds = dict(self._ledger.rows("SELECT id, rest FROM {}.hold WHERE rest > 0"))
+        if open_holds != {number: held.rest for number, held in replay.open_holds.items()}:
+            self._find("hold", "what is left of holds is not what the journal makes it")
         for unit, number in replay.units.items():
             total = sum(account.balance for account in replay.accounts.values() if account.unit == number)
             if total:
                 self._find(f"unit {unit}", f"all balances add up to {total}, and must to zero")
+
+    def _original(self, number: int) -> Original | None:
+        """The posting that another one reverses; it was verified when it was read."""
+        found = self._ledger.rows("SELECT route, subject, amount FROM {}.posting WHERE id = %s", (number,))
+        entries = self._ledger.rows(
+            "SELECT account, id %% 8 FROM {}.entry WHERE id BETWEEN %s AND %s ORDER BY id", (number * 8, number * 8 + 7)
+        )
+        path = tuple(account for account, place in entries if place == 0 or place % 2)
+        if not found or not path:
+            return None
+        route, subject, amount = found[0]
+        return Original(route, subject, amount, path)
 
     def _grants(self) -> None:
         authority = self._replay.authority
@@ -288,14 +306,20 @@ def _link(
             Int4Array.pack([p.under for p in postings]),
             Int4Array.pack([p.subject for p in postings]),
             Int8Array.pack([p.amount for p in postings]),
-            Int8Array.pack([p.hold for p in postings]),
+            Int8Array.pack([p.about for p in postings]),
+            Int8Array.pack([p.link for p in postings]),
             TextArray.pack_text(p.key for p in postings),
             ByteaArray.pack([p.hash for p in postings]),
             DateArray.pack_dates(p.value_date for p in postings),
             TextArray.pack_text(p.payee for p in postings),
             TextArray.pack_text(p.ref for p in postings),
             *(Int8Array.pack([entry[column] for entry in entries]) for column in range(4)),
-            *(Int8Array.pack([hold[column] for hold in holds]) for column in range(5)),
+            Int8Array.pack([hold.id for hold in holds]),
+            Int8Array.pack([hold.side1 for hold in holds]),
+            Int8Array.pack([hold.side2 for hold in holds]),
+            Int8Array.pack([hold.side3 for hold in holds]),
+            Int8Array.pack([hold.side4 for hold in holds]),
+            DateArray.pack_dates(hold.expires for hold in holds),
         ]
         digests = b"".join(hashlib.sha256(column).digest() for column in columns)
     line = "|".join(

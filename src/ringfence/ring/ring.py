@@ -82,6 +82,9 @@ class RouteOfBook(_Part):
     says: Words
     finishes: str | None = None
     under: str | None = None
+    back_days: Annotated[int, Field(ge=0, le=366)] = 0
+    ahead_days: Annotated[int, Field(ge=0, le=366)] = 0
+    reverses: str | None = None
     relations: list[str] = []
     proofs: list[str] = []
 
@@ -133,6 +136,9 @@ class Book(_Part):
                     route.asks,
                     route.finishes,
                     under=route.under,
+                    back_days=route.back_days,
+                    ahead_days=route.ahead_days,
+                    reverses=route.reverses,
                     same_client="same-client" in route.relations,
                     own_member="own-member" in route.relations,
                     registered_account="registered-account" in route.relations,
@@ -253,6 +259,11 @@ class _Checker:
         for proof in route.proofs:
             self._one_of(f"{place}.proofs", proof, self._ring.proofs)
         shown = " > ".join(route.path)
+        if route.reverses is not None:
+            self._one_of(f"{place}.reverses", route.reverses, book.routes)
+            if route.finishes or route.path != book.routes[route.reverses].path[::-1]:
+                right = f"a route that is not held and goes the way back: {' > '.join(book.routes[route.reverses].path[::-1])}"
+                raise BadInput(f"{self._name}: {place}.path", shown, right)
         if not 2 <= len(route.path) <= 4:
             raise BadInput(f"{self._name}: {place}.path", shown, "two to four kinds")
         for number, step in enumerate(route.path):

@@ -66,7 +66,7 @@ class Persons:
         clerk = self["clerk"]
         path = (clerk.account("wallet", client), clerk.account("outside", "world"))
         action = Action.POST if route == "payment" else Action.HOLD
-        return Instruction(key, route, client, path, amount_minor, DAY, action=action)
+        return Instruction(key, route, client, path, amount_minor, clerk.day, action=action)
 
     def finish(self, key: str, hold: Outcome, action: Action) -> Outcome:
         held = hold.instruction

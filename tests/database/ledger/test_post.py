@@ -12,6 +12,7 @@ import pytest
 from ringfence.database import Store
 from ringfence.errors import BadInput
 from ringfence.ledger import Action, Control, Instruction, Ledger, Outcome, UnknownAccount
+from ringfence.ledger.instruction import NEVER
 from trial_ledger import DAY, LEDGER, account_number, make_trial_ledger
 
 pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
@@ -134,7 +135,9 @@ def test_every_control_of_a_route_refuses(teller: Ledger, clerk: Ledger) -> None
         (teller, replace(good, payee=""), Control.PAYEE, 1),
         (teller, deposit(teller, "1", "cy", "m2", 10), Control.PAYEE, 0),
         (teller, replace(good, value_date=datetime.date(1, 1, 1)), Control.DAY, -730119),
-        (teller, replace(good, hold=1), Control.HOLD, 1),
+        (teller, replace(good, hold=1), Control.REVERSAL, 1),
+        (teller, replace(good, value_date=DAY - datetime.timedelta(3)), Control.DATED, 7368),
+        (teller, replace(good, value_date=DAY + datetime.timedelta(4)), Control.DATED, 7373),
         (teller, replace(good, amount_minor=1001), Control.FUNDS, 1000),
     ]
     before = balances(teller)
@@ -244,7 +247,7 @@ def test_a_hold_is_posted_in_full_by_whoever_finishes_it_with_the_banks_confirma
     finish = replace(withdrawal(clerk, "p", 60), action=Action.POST_HELD, hold=hold)
     refused(one(clerk, finish), Control.ASKER, 0)
     refused(one(teller, finish), Control.SOURCE, 2)
-    for other in (replace(finish, amount_minor=59), replace(finish, path=finish.path[::-1])):
+    for other in (replace(finish, amount_minor=61), replace(finish, path=finish.path[::-1])):
         assert teller.post([other], ("bank", 2)).outcomes[0].refusal is not None
     posted = teller.post([finish, replace(finish, key="p2")], ("bank", 2))
     assert posted.outcomes[0].debit_balance_minor == 40
@@ -314,7 +317,162 @@ def test_arrays_of_another_shape_are_refused_whole(teller: Ledger, bent: str) ->
     """An array with another lower bound would be judged by one element and written from another."""
     call = (
         "SELECT trial.post('{1}', '{1}', '{2}', '{0}', '{0}', '{0}', '{1}', '{1}', "
-        f"{bent}, '{{0}}', '{{k}}', '{{h}}', '{{2020-03-06}}', '{{p}}', '{{r}}')"
+        f"{bent}, '{{0}}', '{{k}}', '{{h}}', '{{2020-03-06}}', '{{9999-12-31}}', '{{0}}', '{{p}}', '{{r}}')"
     )
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="arrays of one length"):
         teller.connection.execute(call.encode())
+
+
+# -- in full or part, until a day -----------------------------------------------------------------------------------------
+
+
+def held(teller: Ledger, clerk: Ledger, amount_minor: int = 60, expires: datetime.date = NEVER) -> int:
+    """The bank has paid 1.00 in; so much of it is held for a withdrawal."""
+    mirror = teller.account("mirror", "bank")
+    fill = Instruction("f", "confirmed", "ann", (mirror, teller.account("wallet", "ann")), 100, DAY)
+    assert teller.post([fill], ("bank", 1)).refusals == []
+    outcome = one(clerk, replace(withdrawal(clerk, "w", amount_minor), expires=expires))
+    assert outcome.posting is not None
+    assert (outcome.debit_balance_minor, outcome.credit_balance_minor) == (100, -100)
+    return outcome.posting
+
+
+def finish(teller: Ledger, key: str, hold: int, amount_minor: int, action: Action) -> Instruction:
+    wish = replace(withdrawal(teller, key, amount_minor), action=action, hold=hold)
+    return replace(wish, value_date=teller.day)
+
+
+def test_a_hold_is_posted_part_by_part_and_the_rest_released(teller: Ledger, clerk: Ledger) -> None:
+    hold = held(teller, clerk)
+    parts = [
+        finish(teller, "1", hold, 20, Action.POST_HELD),
+        finish(teller, "2", hold, 41, Action.POST_HELD),
+        finish(teller, "3", hold, 10, Action.RELEASE),
+        finish(teller, "4", hold, 5, Action.POST_HELD),
+        finish(teller, "5", hold, 25, Action.RELEASE),
+        finish(teller, "6", hold, 1, Action.RELEASE),
+    ]
+    outcomes = teller.post(parts, ("bank", 2)).outcomes
+    refused(outcomes[1], Control.REST, 40)
+    refused(outcomes[5], Control.HOLD, hold)
+    assert "0.41 CNY asked, 0.40 CNY left of the hold" in str(outcomes[1].refusal)
+    assert [outcome.debit_balance_minor for outcome in outcomes] == [80, None, 80, 75, 75, None]
+    assert teller.rows("SELECT held_out, held_in FROM {}.account WHERE held_out + held_in > 0") == []
+    assert teller.rows("SELECT rest FROM {}.hold") == [(0,)]
+    again = teller.post(parts, ("bank", 2)).outcomes
+    assert [outcome.replayed for outcome in again] == [True, False, True, True, True, False]
+    assert [outcome.debit_balance_minor for outcome in again] == [80, None, 80, 75, 75, None]
+
+
+def test_a_hold_that_has_expired_is_released_by_the_ledger(teller: Ledger, clerk: Ledger) -> None:
+    tomorrow = DAY + datetime.timedelta(1)
+    hold = held(teller, clerk, expires=tomorrow)
+    assert teller.post([finish(teller, "1", hold, 20, Action.POST_HELD)], ("bank", 2)).refusals == []
+    teller.open_day(tomorrow)
+    assert teller.rows("SELECT rest FROM {}.hold") == [(40,)]
+    assert teller.post([finish(teller, "2", hold, 10, Action.POST_HELD)], ("bank", 3)).refusals == []
+    teller.open_day(tomorrow + datetime.timedelta(1))
+    assert teller.rows("SELECT rest FROM {}.hold") == [(0,)]
+    assert teller.rows("SELECT action, amount, about FROM {}.posting ORDER BY id DESC LIMIT 1") == [(4, 30, hold)]
+    assert teller.rows("SELECT held_out, held_in FROM {}.account WHERE held_out + held_in > 0") == []
+    refused(teller.post([finish(teller, "3", hold, 1, Action.POST_HELD)], ("bank", 4)).outcomes[0], Control.HOLD, hold)
+
+
+def test_what_has_expired_is_not_posted_even_before_it_is_released(teller: Ledger, clerk: Ledger) -> None:
+    hold = held(teller, clerk, expires=DAY)
+    teller.rows("SELECT {}.open_day(%s)", (DAY + datetime.timedelta(1),))
+    posts = finish(teller, "1", hold, 1, Action.POST_HELD)
+    refused(teller.post([posts], ("bank", 2)).outcomes[0], Control.HOLD, hold)
+    assert one(teller, finish(teller, "2", hold, 60, Action.RELEASE)).posting
+
+
+# -- reversals ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_posting_is_reversed_once_on_the_route_that_reverses_it(teller: Ledger, clerk: Ledger) -> None:
+    arrived = arrival(teller, "a", "ann", 100)
+    paid_in = deposit(teller, "d", "ann", "m1", 40)
+    first, second = (outcome.posting or 0 for outcome in teller.post([arrived, paid_in]).outcomes)
+    recall = replace(paid_in, key="r", route="recall", path=paid_in.path[::-1], reverses=second, payee="")
+    for bent, control in (
+        (replace(recall, reverses=0), Control.REVERSAL),
+        (replace(recall, reverses=999), Control.REVERSAL),
+        (replace(recall, reverses=first), Control.DIFFERS),
+        (replace(recall, amount_minor=39), Control.DIFFERS),
+        (replace(recall, path=(*recall.path[:2], clerk.account("wallet", "bo")), subject="bo"), Control.DIFFERS),
+    ):
+        refused(one(clerk, bent), control, bent.reverses)
+    outcomes = clerk.post([recall, replace(recall, key="twice")]).outcomes
+    assert (outcomes[0].debit_balance_minor, outcomes[0].credit_balance_minor) == (0, 100)
+    refused(outcomes[1], Control.REVERSAL, second)
+    refused(one(clerk, replace(recall, key="later")), Control.REVERSAL, second)
+
+
+# -- linked ---------------------------------------------------------------------------------------------------------------
+
+
+def test_linked_instructions_pass_together_or_not_at_all(teller: Ledger) -> None:
+    teller.post([arrival(teller, "a", "ann", 100), arrival(teller, "b", "bo", 10)])
+    anns, bos = deposit(teller, "1", "ann", "m1", 60), deposit(teller, "2", "bo", "m1", 20)
+    wishes = [
+        arrival(teller, "0", "cy", 1),
+        replace(anns, group="g"),
+        replace(bos, group="g"),
+        replace(anns, key="3", amount_minor=1, group="g"),
+        replace(anns, key="4", amount_minor=70),
+    ]
+    before = balances(teller)
+    outcomes = teller.post(wishes).outcomes
+    refused(outcomes[1], Control.LINKED, 3)
+    refused(outcomes[2], Control.FUNDS, 10)
+    refused(outcomes[3], Control.LINKED, 3)
+    assert "linked with number 3 of the batch" in str(outcomes[1].refusal)
+    assert [outcome.posting for outcome in outcomes] == [3, None, None, None, 4]
+    assert outcomes[4].debit_balance_minor == 30
+    assert len(before) == len(balances(teller))
+    good = [replace(anns, key="5", amount_minor=10, group="h"), replace(bos, key="6", amount_minor=10, group="h")]
+    assert [outcome.posting for outcome in teller.post(good).outcomes] == [5, 6]
+    assert teller.rows("SELECT id, link FROM {}.posting WHERE link <> 0 ORDER BY id") == [(5, 5), (6, 5)]
+    assert [outcome.replayed for outcome in teller.post(good).outcomes] == [True, True]
+    # Part of it was carried out before: then the rest cannot be linked with it.
+    more = [replace(good[0], group="h"), replace(bos, key="7", amount_minor=1, group="h")]
+    outcomes = teller.post(more).outcomes
+    assert outcomes[0].replayed
+    refused(outcomes[1], Control.LINKED, 1)
+
+
+def test_linked_instructions_may_be_in_several_units(teller: Ledger) -> None:
+    """Cash against metal: what one gives in the one unit it receives in the other, or neither."""
+    metal = replace(arrival(teller, "m", "ann", 5, "AU9999"), group="dvp")
+    cash = Instruction(
+        "c", "loss", "ann", (teller.account("wallet", "ann"), teller.account("run", "house")), 9, DAY, group="dvp"
+    )
+    refused(teller.post([metal, cash]).outcomes[0], Control.LINKED, 2)
+    assert teller.balances("wallet", "AU9999") == {"ann": 0}
+    teller.post([arrival(teller, "a", "ann", 9)])
+    assert teller.post([metal, cash]).refusals == []
+    assert (teller.balances("wallet", "AU9999"), teller.balances("wallet")["ann"]) == ({"ann": 5}, 0)
+
+
+def test_what_is_taken_back_with_its_group_can_be_finished_by_others(teller: Ledger, clerk: Ledger) -> None:
+    hold = held(teller, clerk)
+    posts = finish(teller, "1", hold, 60, Action.POST_HELD)
+    wrong = replace(arrival(teller, "2", "ann", 5), route="elsewhere", group="g")
+    outcomes = teller.post([replace(posts, group="g"), wrong, replace(posts, key="3")], ("bank", 2)).outcomes
+    refused(outcomes[0], Control.LINKED, 2)
+    assert outcomes[2].debit_balance_minor == 40
+
+
+def test_a_group_is_never_parted(teller: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringfence.ledger.ledger.LARGEST_BATCH", 3)
+    wishes = [arrival(teller, f"{n}", "ann", 5) for n in range(7)]
+    wishes = [replace(wish, group="g" if 2 <= n <= 4 else "") for n, wish in enumerate(wishes)]
+    assert [outcome.posting for outcome in teller.post_in_batches(wishes)] == [1, 2, 3, 4, 5, 6, 7]
+    assert teller.rows("SELECT postings FROM {}.batch WHERE what = 'post' ORDER BY id") == [(2,), (3,), (2,)]
+    with pytest.raises(BadInput, match="a group of at most 3"):
+        teller.post_in_batches([replace(wish, key=f"k{n}", group="g") for n, wish in enumerate(wishes)])
+
+
+def test_shortages_are_told_from_what_will_never_pass() -> None:
+    shortages = {control.name for control in Control if control.is_shortage}
+    assert shortages == {"ITEM", "DAILY", "PERIOD", "EXPOSURE", "FUNDS", "CEILING"}

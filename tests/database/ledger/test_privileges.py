@@ -240,7 +240,7 @@ def test_the_journal_cannot_be_changed_by_any_person(store: Store, person: str) 
     [
         ("clerk", {"post"}),
         ("link", {"post"}),
-        ("settlement", {"post", "open_day", "close_day"}),
+        ("settlement", {"post", "open_day", "close_day", "expire"}),
         ("officer", {"give", "revoke"}),
         ("registrar", {"register", "bind", "give", "revoke"}),
         ("intake", {"confirm"}),

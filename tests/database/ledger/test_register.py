@@ -120,7 +120,7 @@ def test_a_path_starts_and_ends_where_money_may_stay(store: Store, path: tuple[s
 def test_who_takes_over_nothing_cannot_say_that_it_did(store: Store) -> None:
     call = (
         "SELECT trial.post('{1}', '{1}', '{1}', '{0}', '{0}', '{0}', '{1}', '{1}', '{1}', "
-        "'{0}', '{k}', '{h}', '{2020-03-06}', '{p}', '{r}', 1, 1)"
+        "'{0}', '{k}', '{h}', '{2020-03-06}', '{9999-12-31}', '{0}', '{p}', '{r}', 1, 1)"
     )
     with store.connect("ringfence_trial_teller") as teller:
         teller.execute(call.encode())

@@ -100,7 +100,7 @@ FORGERIES = {
         "UPDATE batch SET id = -3 WHERE id = {b3}; UPDATE batch SET id = {b3} WHERE id = {b5}; UPDATE batch SET id = {b5} WHERE id = -3", "batch {b3}",
     ),
     "a posting inserted": (
-        "INSERT INTO posting SELECT 14, {b16}, action, route, under, subject, amount, hold, 'new', hash, value_date, payee, ref FROM posting WHERE id = 1", "posting 14",
+        "INSERT INTO posting SELECT 14, {b16}, action, route, under, subject, amount, about, link, 'new', hash, value_date, payee, ref FROM posting WHERE id = 1", "posting 14",
     ),
     "entries inserted": ("INSERT INTO entry SELECT id + 1000, account, amount, balance FROM entry WHERE id IN (8, 9)", "belongs to no batch"),
     "a posting deleted inside": ("DELETE FROM posting WHERE id = 3; DELETE FROM entry WHERE id / 8 = 3", "batch {b5}"),

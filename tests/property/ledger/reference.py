@@ -6,7 +6,9 @@ It is written from the documented rules, not from the SQL: statuses in their ord
 from __future__ import annotations
 
 import datetime
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from ringfence.ledger import Action, Control, Declaration, Instruction, Party, Route
 
@@ -79,22 +81,46 @@ class Model:
     groups: dict[str, set[str]] = field(default_factory=dict)
     grants: dict[int, GrantOf] = field(default_factory=dict)
     used: list[tuple[int, datetime.date, int]] = field(default_factory=list)
+    rests: dict[int, int] = field(default_factory=dict)
+    posted: dict[int, Instruction] = field(default_factory=dict)
+    reversed: set[int] = field(default_factory=set)
     held_under: dict[int, tuple[int, datetime.date]] = field(default_factory=dict)
     entries: list[tuple[int, int, int]] = field(default_factory=list)
     count: int = 0
 
     def post(self, login: str, instructions: list[Instruction], source: str | None) -> list[Result]:
-        """Post a batch; holds that are placed in it cannot be finished in it."""
-        open_before = set(self.open_holds)
-        return [self._one(login, asked, source, open_before) for asked in instructions]
+        """Post a batch; holds that are placed in it cannot be finished in it, nor postings be reversed."""
+        before = self.count
+        results: list[Result] = []
+        for _, group in groupby(enumerate(instructions), key=lambda item: item[1].group or item[0]):
+            results += self._group(login, [asked for _, asked in group], source, before, len(results))
+        return results
 
-    def _one(self, login: str, asked: Instruction, source: str | None, open_before: set[int]) -> Result:
+    def _group(self, login: str, group: list[Instruction], source: str | None, before: int, first: int) -> list[Result]:
+        """Several together or not at all; who is alone is a group too."""
+        kept = deepcopy(self) if group[0].group else None
+        results: list[Result] = []
+        for place, asked in enumerate(group):
+            result = self._one(login, asked, source, before, [r.replayed for r in results[:1]])
+            if result.control is Control.LINKED:
+                result = Result(Control.LINKED, first + 1)
+            if result.control is not None and kept is not None:
+                self.__dict__.update(kept.__dict__)
+                linked = Result(Control.LINKED, first + place + 1)
+                undone = [earlier if earlier.replayed else linked for earlier in results]
+                return [*undone, result, *[linked] * (len(group) - place - 1)]
+            results.append(result)
+        return results
+
+    def _one(self, login: str, asked: Instruction, source: str | None, before: int, replayed: list[bool]) -> Result:
         if asked.key in self.postings:
             then, result = self.postings[asked.key]
             if then == asked:
-                return replace(result, replayed=True)
+                return Result(Control.LINKED) if False in replayed else replace(result, replayed=True)
             return Result(Control.KEY, result.posting or 0)
-        refused = self._refusal(login, asked, source, open_before)
+        if True in replayed:
+            return Result(Control.LINKED)
+        refused = self._refusal(login, asked, source, before)
         if refused is not None:
             return Result(*refused)
         under = self._carrier(login, asked)
@@ -107,9 +133,7 @@ class Model:
         self.postings[asked.key] = (asked, result)
         return result
 
-    def _refusal(
-        self, login: str, asked: Instruction, source: str | None, open_before: set[int]
-    ) -> tuple[Control, int] | None:
+    def _refusal(self, login: str, asked: Instruction, source: str | None, before: int) -> tuple[Control, int] | None:
         routes = {route.name: route for route in self.declaration.routes}
         if not 1 <= asked.amount_minor <= LARGEST_AMOUNT:
             return Control.AMOUNT, asked.amount_minor
@@ -124,7 +148,8 @@ class Model:
             self._about_path(asked, route)
             or self._about_scope(login, asked)
             or self._about_relations(asked, route, source)
-            or self._about_state(asked, open_before)
+            or self._about_dates(asked, route)
+            or self._about_another(asked, route, before)
         )
 
     def _about_path(self, asked: Instruction, route: Route) -> tuple[Control, int] | None:
@@ -171,22 +196,39 @@ class Model:
             return Control.COOLING, (since - DAY_ZERO).days
         return None
 
-    def _about_state(self, asked: Instruction, open_before: set[int]) -> tuple[Control, int] | None:
+    def _about_dates(self, asked: Instruction, route: Route) -> tuple[Control, int] | None:
         if self.day <= self.closed_through:
             return Control.SHUT, (self.closed_through - DAY_ZERO).days
         if asked.value_date <= self.closed_through:
             return Control.DAY, (self.closed_through - DAY_ZERO).days
+        first = self.day - datetime.timedelta(route.back_days)
+        last = self.day + datetime.timedelta(route.ahead_days)
+        if asked.value_date < first:
+            return Control.DATED, (first - DAY_ZERO).days
+        return (Control.DATED, (last - DAY_ZERO).days) if asked.value_date > last else None
+
+    def _about_another(self, asked: Instruction, route: Route, before: int) -> tuple[Control, int] | None:
+        """What it finishes or reverses."""
+        about = asked.hold or asked.reverses
         if asked.action >= Action.POST_HELD:
-            if asked.hold not in self.open_holds or asked.hold not in open_before:
-                return Control.HOLD, asked.hold
-            held = self.open_holds[asked.hold]
-            if any(
-                getattr(held, name) != getattr(asked, name)
-                for name in ("route", "subject", "amount_minor", "payee", "path")
-            ):
-                return Control.DIFFERS, asked.hold
-            return None
-        return (Control.HOLD, asked.hold) if asked.hold else None
+            held = self.open_holds.get(about)
+            expired = held is not None and held.expires < self.day and asked.action is Action.POST_HELD
+            if held is None or about > before or expired:
+                return Control.HOLD, about
+            if any(getattr(held, name) != getattr(asked, name) for name in ("route", "subject", "payee", "path")):
+                return Control.DIFFERS, about
+            rest = self.rests[about]
+            return (Control.REST, rest) if asked.amount_minor > rest else None
+        if asked.action is Action.POST and route.reverses:
+            posted = self.posted.get(about)
+            if posted is None or about > before or about in self.reversed:
+                return Control.REVERSAL, about
+            same = (posted.route, posted.subject, posted.amount_minor, posted.path[::-1])
+            different = same != (route.reverses, asked.subject, asked.amount_minor, asked.path)
+            return (Control.DIFFERS, about) if different else None
+        if about:
+            return Control.HOLD if asked.action is Action.HOLD else Control.REVERSAL, about
+        return None
 
     def _about_funds(self, asked: Instruction) -> tuple[Control, int] | None:
         if asked.action >= Action.POST_HELD:
@@ -208,14 +250,20 @@ class Model:
         debit, credit, amount = self.accounts[asked.path[0]], self.accounts[asked.path[-1]], asked.amount_minor
         if asked.action is Action.HOLD:
             self.open_holds[self.count] = asked
+            self.rests[self.count] = amount
             debit.held_out += amount
             credit.held_in += amount
         elif asked.action is not Action.POST:
-            del self.open_holds[asked.hold]
+            self.rests[asked.hold] -= amount
+            if not self.rests[asked.hold]:
+                del self.open_holds[asked.hold]
             debit.held_out -= amount
             credit.held_in -= amount
         if asked.action in (Action.HOLD, Action.RELEASE):
-            return Result(posting=self.count, under=under)
+            return Result(None, 0, self.count, False, debit.balance, credit.balance, under)
+        self.posted[self.count] = asked
+        if asked.action is Action.POST and asked.reverses:
+            self.reversed.add(asked.reverses)
         for giving, taking in zip(asked.path, asked.path[1:], strict=False):
             for place, change in ((giving, -amount), (taking, amount)):
                 self.accounts[place].balance += change
@@ -285,11 +333,7 @@ class Model:
 
     def outstanding(self, number: int) -> int:
         """What is held under a grant or one below it, and not finished."""
-        return sum(
-            held.amount_minor
-            for hold, held in self.open_holds.items()
-            if number in self._chain(self.held_under[hold][0])
-        )
+        return sum(self.rests[hold] for hold in self.open_holds if number in self._chain(self.held_under[hold][0]))
 
     def _count_use(self, asked: Instruction, under: int) -> None:
         if asked.action is Action.HOLD:
@@ -363,7 +407,19 @@ class Model:
         if day <= max(self.day, self.closed_through):
             return False
         self.day = day
+        expired = [(held.expires, number) for number, held in self.open_holds.items() if held.expires < day]
+        for _, number in sorted(expired):
+            self._expire(number, self.open_holds[number])
         return True
+
+    def _expire(self, number: int, held: Instruction) -> None:
+        self.count += 1
+        rest, (under, day) = self.rests[number], self.held_under[number]
+        self.accounts[held.path[0]].held_out -= rest
+        self.accounts[held.path[-1]].held_in -= rest
+        self.used += [(above, day, -rest) for above in self._chain(under)]
+        self.rests[number] = 0
+        del self.open_holds[number]
 
     def close(self, day: datetime.date) -> bool:
         """Close a day, or tell that an account that must be zero then is not."""

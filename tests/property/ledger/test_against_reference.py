@@ -25,6 +25,7 @@ from conftest import Server
 from property.ledger.reference import Account, GrantOf, Model, Result
 from ringfence.database import Store
 from ringfence.ledger import AccountName, Action, Caps, Control, Grant, Instruction, Ledger, Outcome, Refused
+from ringfence.ledger.instruction import NEVER
 from ringfence.ledger.verify import verify
 from trial_ledger import CLIENTS, DAY, DECLARATION, LEDGER, account_number, binding, make_trial_ledger
 
@@ -46,8 +47,10 @@ class Trial(RuleBasedStateMachine):
             for name in ("teller", "clerk", "officer", "deputy", "registrar", "intake")
         }
         self.holds: list[tuple[int, Instruction]] = []
+        self.posted: list[tuple[int, Instruction]] = []
         self.asked: list[Instruction] = []
         self.keys = 0
+        self.groups: list[list[Instruction]] = []
         self.bank_batch = 0
 
     @initialize()
@@ -96,6 +99,8 @@ class Trial(RuleBasedStateMachine):
             return again if chance.random() < 0.7 else replace(again, ref=again.ref + "?")
         self.keys += 1
         asked = self.finish(chance) if self.holds and dice < 0.3 else self.wish(chance, login)
+        if self.posted and 0.3 <= dice < 0.4:
+            asked = self.reverse(chance)
         if chance.random() < 0.25:
             asked = self.spoilt(chance, asked)
         self.asked.append(asked)
@@ -118,6 +123,7 @@ class Trial(RuleBasedStateMachine):
             action=Action.HOLD if route.finishes else Action.POST,
             payee=account_number(client),
             ref=chance.choice(["", "说明"]),
+            expires=chance.choice([NEVER, DAYS[1], DAYS[2]]) if route.finishes else NEVER,
         )
 
     def finish(self, chance: Random) -> Instruction:
@@ -125,8 +131,21 @@ class Trial(RuleBasedStateMachine):
         return replace(
             held,
             key=f"key-{self.keys}",
+            amount_minor=held.amount_minor if chance.random() < 0.6 else 1,
+            expires=NEVER,
             action=chance.choice([Action.POST_HELD, Action.POST_HELD, Action.RELEASE]),
             hold=number,
+        )
+
+    def reverse(self, chance: Random) -> Instruction:
+        number, posted = chance.choice(self.posted)
+        backwards = {route.reverses: route.name for route in DECLARATION.routes if route.reverses}
+        return replace(
+            posted,
+            key=f"key-{self.keys}",
+            route=backwards.get(posted.route, "return"),
+            path=posted.path[::-1],
+            reverses=number,
         )
 
     def spoilt(self, chance: Random, asked: Instruction) -> Instruction:
@@ -171,7 +190,7 @@ class Trial(RuleBasedStateMachine):
     )
     def post(self, seed: int, login: str, source: str | None) -> None:
         chance = Random(seed)
-        instructions = [self.instruction(chance, login) for _ in range(chance.choice([1, 2, 10, 40, 80]))]
+        instructions = self.linked(chance, login, chance.choice([1, 2, 10, 40, 80]))
         if source is not None and login == "teller":
             self.bank_batch += 1
         taking_over = (source, self.bank_batch) if source and login == "teller" else None
@@ -182,6 +201,27 @@ class Trial(RuleBasedStateMachine):
             self.seen[result.control.name if result.control else "REPLAYED" if result.replayed else "POSTED"] += 1
             if result.posting and not result.replayed and asked.action is Action.HOLD:
                 self.holds.append((result.posting, asked))
+            elif result.posting and not result.replayed and asked.action is Action.POST:
+                self.posted.append((result.posting, asked))
+
+    def linked(self, chance: Random, login: str, count: int) -> list[Instruction]:
+        """So many instructions, some of them linked with those beside them; now and then a whole group again."""
+        instructions: list[Instruction] = []
+        while len(instructions) < count:
+            if self.groups and chance.random() < 0.1:
+                again = chance.choice(self.groups)
+                instructions += again if chance.random() < 0.7 else again[:-1]
+            elif chance.random() < 0.2:
+                group = [
+                    replace(self.instruction(chance, login), group=f"group-{self.keys}-{len(self.groups)}")
+                    for _ in range(chance.choice([2, 2, 3]))
+                ]
+                group = [replace(asked, group=group[0].group) for asked in group]
+                self.groups.append(group)
+                instructions += group
+            else:
+                instructions.append(self.instruction(chance, login))
+        return instructions
 
     @rule(seed=st.integers(0, 2**32))
     def administer(self, seed: int) -> None:

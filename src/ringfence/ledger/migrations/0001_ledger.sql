@@ -40,7 +40,13 @@ CREATE TABLE route (
     asks name NOT NULL,
     finishes name,
     under name,
-    CHECK (held = (finishes IS NOT NULL))
+    -- How many days the value date may be before and after the booking day.
+    back_days smallint NOT NULL CHECK (back_days >= 0),
+    ahead_days smallint NOT NULL CHECK (ahead_days >= 0),
+    -- The route on which something was posted that is reversed here, once.
+    reverses smallint REFERENCES route,
+    CHECK (held = (finishes IS NOT NULL)),
+    CHECK (NOT held OR reverses IS NULL)
 );
 
 -- == who takes part =====================================================================================================
@@ -186,9 +192,11 @@ CREATE TABLE batch (
     link bytea NOT NULL,
     CHECK ((source IS NULL) = (source_batch IS NULL))
 );
+CREATE INDEX batch_of_day ON batch (day, id);
 CREATE INDEX batch_taken_over ON batch (source, source_batch) WHERE source IS NOT NULL;
 
--- An instruction that was carried out. Actions: 0 post, 1 hold, 2 post what is held, 3 release what is held.
+-- An instruction that was carried out. Actions: 0 post, 1 hold, 2 post what is held, 3 release what is held, 4 release it
+-- because it has expired.
 CREATE TABLE posting (
     id bigint PRIMARY KEY,
     batch bigint NOT NULL,
@@ -197,16 +205,19 @@ CREATE TABLE posting (
     under integer NOT NULL,
     subject integer NOT NULL,
     amount bigint NOT NULL CHECK (amount > 0),
-    hold bigint NOT NULL,
+    -- The hold that it posts or releases, or the posting that it reverses; 0 where it does neither.
+    about bigint NOT NULL,
+    -- The first posting of the group with which it was carried out; 0 where it was alone.
+    link bigint NOT NULL,
     key text COLLATE "C" NOT NULL,
     hash bytea NOT NULL,
     value_date date NOT NULL,
     payee text NOT NULL,
     ref text NOT NULL
 );
--- A key is used once, a hold is finished once.
+-- A key is used once, a posting is reversed once.
 CREATE UNIQUE INDEX posting_key ON posting (key);
-CREATE UNIQUE INDEX posting_finishes ON posting (hold) WHERE hold <> 0;
+CREATE UNIQUE INDEX posting_reversed ON posting (about) WHERE action = 0 AND about <> 0;
 
 -- id = posting * 8 + place on the path; balance is the account's after this entry.
 CREATE TABLE entry (
@@ -218,13 +229,16 @@ CREATE TABLE entry (
 );
 CREATE INDEX entry_id ON entry USING brin (id) WITH (pages_per_range = 16);
 
--- The accounts on the path of what is held; open until a posting names it.
+-- What is held: the accounts on its path, the last booking day on which it can be posted, and what is left of it.
 CREATE TABLE hold (
     id bigint PRIMARY KEY,
     side1 bigint NOT NULL,
     side2 bigint NOT NULL,
     side3 bigint NOT NULL,
-    side4 bigint NOT NULL
+    side4 bigint NOT NULL,
+    expires date NOT NULL,
+    rest bigint NOT NULL CHECK (rest >= 0)
 );
+CREATE INDEX hold_open ON hold (expires, id) WHERE rest > 0;
 
 INSERT INTO head (batch, posting, link, day, closed_through) VALUES (0, 0, sha256('ringfence'), '0001-01-01', '0001-01-01');

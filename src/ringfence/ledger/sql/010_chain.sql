@@ -54,3 +54,22 @@ BEGIN
     RETURN earlier.id;
 END
 $$;
+
+-- What a batch wrote, column by column, in PostgreSQL's binary form of an array; nothing where it wrote no posting.
+CREATE OR REPLACE FUNCTION {ledger}.digest_of(
+    actions smallint [], routes smallint [], under integer [], subjects integer [], amounts bigint [], abouts bigint [],
+    links bigint [], keys text [], hashes bytea [], value_dates date [], payees text [], refs text [],
+    entries bigint [], accounts bigint [], changes bigint [], balances bigint [],
+    holds bigint [], side1 bigint [], side2 bigint [], side3 bigint [], side4 bigint [], expires date []
+) RETURNS bytea
+LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
+    SELECT CASE WHEN cardinality(actions) > 0 THEN
+        sha256(array_send(actions)) || sha256(array_send(routes)) || sha256(array_send(under))
+        || sha256(array_send(subjects)) || sha256(array_send(amounts)) || sha256(array_send(abouts))
+        || sha256(array_send(links)) || sha256(array_send(keys)) || sha256(array_send(hashes))
+        || sha256(array_send(value_dates)) || sha256(array_send(payees)) || sha256(array_send(refs))
+        || sha256(array_send(entries)) || sha256(array_send(accounts)) || sha256(array_send(changes))
+        || sha256(array_send(balances)) || sha256(array_send(holds)) || sha256(array_send(side1))
+        || sha256(array_send(side2)) || sha256(array_send(side3)) || sha256(array_send(side4)) || sha256(array_send(expires))
+    ELSE '' END
+$$;

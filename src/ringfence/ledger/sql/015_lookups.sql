@@ -64,7 +64,8 @@ CREATE OR REPLACE FUNCTION {ledger}.routes_for(
     login text, day date,
     OUT length integer [], OUT kind1 smallint [], OUT kind2 smallint [], OUT kind3 smallint [], OUT kind4 smallint [],
     OUT same_client boolean [], OUT own_member boolean [], OUT registered_account boolean [], OUT bank_confirmed boolean [],
-    OUT held boolean [], OUT ask integer [], OUT finish integer [], OUT simple boolean
+    OUT held boolean [], OUT back smallint [], OUT ahead smallint [], OUT reverses smallint [],
+    OUT ask integer [], OUT finish integer [], OUT simple boolean
 )
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     SELECT array_agg(cardinality(r.path) ORDER BY r.id), array_agg(r.path[1] ORDER BY r.id),
@@ -72,6 +73,8 @@ LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
         array_agg(coalesce(r.path[4], 0) ORDER BY r.id), array_agg(r.same_client ORDER BY r.id),
         array_agg(r.own_member ORDER BY r.id), array_agg(r.registered_account ORDER BY r.id),
         array_agg(r.bank_confirmed ORDER BY r.id), array_agg(r.held ORDER BY r.id),
+        array_agg(r.back_days ORDER BY r.id), array_agg(r.ahead_days ORDER BY r.id),
+        array_agg(coalesce(r.reverses, 0) ORDER BY r.id),
         array_agg(coalesce(a.grant_id, 0) ORDER BY r.id), array_agg(coalesce(f.grant_id, 0) ORDER BY r.id),
         bool_and(a.several IS NOT TRUE AND f.several IS NOT TRUE)
     FROM route AS r
@@ -194,30 +197,48 @@ LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     LEFT JOIN spans AS s ON s.route = i.route AND s.power = i.power AND s.subject = i.subject
 $$;
 
--- The holds that are to be finished: numbered if open, so that two items of a batch cannot finish the same one; whether the
--- item says what was held; under which grant it was placed, and on which day.
-CREATE OR REPLACE FUNCTION {ledger}.open_holds(
-    accounts bigint [], side1 integer [], side2 integer [], side3 integer [], side4 integer [],
-    routes smallint [], subjects integer [], amounts bigint [], holds bigint [], payees text [],
-    OUT number integer [], OUT same boolean [], OUT under integer [], OUT day date []
+-- What items are about: the hold that is to be finished, or the posting that is to be reversed. Numbered if it can be, so
+-- that items of one batch share what is left of it; whether the item says what was held or posted; what is left; under
+-- which grant it was placed, and on which day.
+CREATE OR REPLACE FUNCTION {ledger}.referred_to(
+    today date, accounts bigint [], side1 integer [], side2 integer [], side3 integer [], side4 integer [],
+    actions smallint [], routes smallint [], subjects integer [], amounts bigint [], abouts bigint [], payees text [],
+    OUT number integer [], OUT same boolean [], OUT rest bigint [], OUT under integer [], OUT day date []
 )
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
-    SELECT array_agg(coalesce(h.number, 0) ORDER BY h.place), array_agg(coalesce(h.same, false) ORDER BY h.place),
-        array_agg(coalesce(h.under, 0) ORDER BY h.place), array_agg(h.day ORDER BY h.place)
-    FROM (
-        SELECT wanted.place,
-            CASE WHEN o.id IS NOT NULL AND NOT EXISTS (SELECT FROM posting AS f WHERE f.hold <> 0 AND f.hold = o.id)
-                THEN dense_rank() OVER (ORDER BY wanted.id) END::integer AS number,
-            (o.route, o.subject, o.amount, o.payee) = (wanted.route, wanted.subject, wanted.amount, wanted.payee)
-            AND w.side1 = accounts[wanted.one] AND w.side2 = accounts[wanted.two]
-            AND w.side3 = coalesce(accounts[wanted.three], 0) AND w.side4 = coalesce(accounts[wanted.four], 0) AS same,
-            o.under, b.day
-        FROM unnest(holds, routes, subjects, amounts, payees, side1, side2, side3, side4)
-            WITH ORDINALITY AS wanted (id, route, subject, amount, payee, one, two, three, four, place)
-        LEFT JOIN LATERAL (SELECT * FROM hold WHERE hold.id = wanted.id LIMIT 1) AS w ON true
-        LEFT JOIN LATERAL (SELECT * FROM posting WHERE posting.id = w.id LIMIT 1) AS o ON true
+    WITH wanted AS (
+        SELECT u.*, r.reverses, cardinality(r.path) AS length,
+            ARRAY[accounts[u.one], accounts[u.two], accounts[u.three], accounts[u.four]] AS path
+        FROM unnest(abouts, actions, routes, subjects, amounts, payees, side1, side2, side3, side4)
+            WITH ORDINALITY AS u (id, action, route, subject, amount, payee, one, two, three, four, place)
+        LEFT JOIN route AS r ON r.id = u.route
+    ), found AS (
+        SELECT w.place, w.id, o.under, b.day,
+            CASE w.action
+                WHEN 0 THEN (o.route, o.subject, o.amount) = (w.reverses, w.subject, w.amount) AND w.length = (
+                    -- The path is the way back: its n-th account from the end has the entry of the n-th on the way there.
+                    SELECT count(*) FROM generate_series(1, w.length) AS n
+                    WHERE EXISTS (SELECT FROM entry AS e WHERE e.account = w.path[w.length + 1 - n]
+                        AND e.id = o.id * 8 + CASE n WHEN 1 THEN 0 ELSE 2 * n - 3 END))
+                ELSE (o.route, o.subject, o.payee) = (w.route, w.subject, w.payee)
+                    AND (h.side1, h.side2, h.side3, h.side4)
+                    = (w.path[1], w.path[2], coalesce(w.path[3], 0), coalesce(w.path[4], 0))
+            END AS same,
+            CASE w.action
+                WHEN 0 THEN (SELECT o.amount WHERE o.action IN (0, 2)
+                    AND NOT EXISTS (SELECT FROM posting AS f WHERE f.about = o.id AND f.action = 0 AND f.about <> 0))
+                WHEN 2 THEN (SELECT h.rest WHERE h.expires >= today)
+                ELSE h.rest
+            END AS rest
+        FROM wanted AS w
+        LEFT JOIN LATERAL (SELECT * FROM posting WHERE w.id <> 0 AND posting.id = w.id LIMIT 1) AS o ON true
+        LEFT JOIN LATERAL (SELECT * FROM hold WHERE hold.id = o.id LIMIT 1) AS h ON true
         LEFT JOIN LATERAL (SELECT * FROM batch WHERE batch.id = o.batch LIMIT 1) AS b ON true
-    ) AS h
+    )
+    SELECT array_agg(CASE WHEN f.rest > 0 THEN f.number ELSE 0 END ORDER BY f.place),
+        array_agg(coalesce(f.same, false) ORDER BY f.place), array_agg(coalesce(f.rest, 0) ORDER BY f.place),
+        array_agg(coalesce(f.under, 0) ORDER BY f.place), array_agg(f.day ORDER BY f.place)
+    FROM (SELECT *, (dense_rank() OVER (ORDER BY id))::integer AS number FROM found) AS f
 $$;
 
 -- Keys that were used before: the posting, whether it was this request, under which grant; and the first item of the batch
@@ -234,40 +255,43 @@ LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     ) AS u LEFT JOIN LATERAL (SELECT y.id, y.hash, y.under FROM posting AS y WHERE y.key = u.k LIMIT 1) AS x ON true
 $$;
 
--- The balances that postings of earlier left behind, where they are not known yet: what the entries say.
+-- The balances that postings of earlier left behind, where they are not known yet: what the entries up to them say.
 CREATE OR REPLACE FUNCTION {ledger}.balances_then(
     known_debit bigint [], known_credit bigint [], status smallint [], posting bigint [], routes smallint [],
     accounts bigint [], side1 integer [], side2 integer [], side3 integer [], side4 integer [],
     OUT debit bigint [], OUT credit bigint []
 )
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
-    SELECT array_agg(coalesce(u.debit, d.balance) ORDER BY u.place), array_agg(coalesce(u.credit, c.balance) ORDER BY u.place)
+    SELECT array_agg(CASE WHEN u.s = 1 THEN coalesce(u.debit, d.balance, 0) ELSE u.debit END ORDER BY u.place),
+        array_agg(CASE WHEN u.s = 1 THEN coalesce(u.credit, c.balance, 0) ELSE u.credit END ORDER BY u.place)
     FROM unnest(known_debit, known_credit, status, posting, routes, side1, side2, side3, side4)
         WITH ORDINALITY AS u (debit, credit, s, id, route, one, two, three, four, place)
     LEFT JOIN route AS r ON u.s = 1 AND r.id = u.route
     LEFT JOIN LATERAL (
-        SELECT x.balance FROM entry AS x WHERE u.s = 1 AND x.account = accounts[u.one] AND x.id = u.id * 8
+        SELECT x.balance FROM entry AS x WHERE u.s = 1 AND x.account = accounts[u.one] AND x.id < u.id * 8 + 8
+        ORDER BY x.id DESC LIMIT 1
     ) AS d ON true
     LEFT JOIN LATERAL (
         SELECT x.balance FROM entry AS x
-        WHERE u.s = 1 AND x.id = u.id * 8 + 2 * cardinality(r.path) - 3
+        WHERE u.s = 1 AND x.id < u.id * 8 + 8
             AND x.account = accounts[CASE cardinality(r.path) WHEN 2 THEN u.two WHEN 3 THEN u.three ELSE u.four END]
+        ORDER BY x.id DESC LIMIT 1
     ) AS c ON true
 $$;
 
 -- What was carried out of a batch: only that is written and hashed.
 CREATE OR REPLACE FUNCTION {ledger}.carried_out(
-    status smallint [], actions smallint [], routes smallint [], subjects integer [], amounts bigint [], holds bigint [],
+    status smallint [], actions smallint [], routes smallint [], subjects integer [], amounts bigint [], abouts bigint [],
     keys text [], hashes bytea [], value_dates date [], payees text [], refs text [],
-    OUT action smallint [], OUT route smallint [], OUT subject integer [], OUT amount bigint [], OUT hold bigint [],
+    OUT action smallint [], OUT route smallint [], OUT subject integer [], OUT amount bigint [], OUT about bigint [],
     OUT key text [], OUT hash bytea [], OUT value_date date [], OUT payee text [], OUT ref text []
 )
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     SELECT array_agg(u.action ORDER BY u.place), array_agg(u.route ORDER BY u.place), array_agg(u.subject ORDER BY u.place),
-        array_agg(u.amount ORDER BY u.place), array_agg(u.hold ORDER BY u.place), array_agg(u.k ORDER BY u.place),
+        array_agg(u.amount ORDER BY u.place), array_agg(u.about ORDER BY u.place), array_agg(u.k ORDER BY u.place),
         array_agg(u.h ORDER BY u.place), array_agg(u.d ORDER BY u.place), array_agg(u.payee ORDER BY u.place),
         array_agg(u.ref ORDER BY u.place)
-    FROM unnest(status, actions, routes, subjects, amounts, holds, keys, hashes, value_dates, payees, refs)
-        WITH ORDINALITY AS u (s, action, route, subject, amount, hold, k, h, d, payee, ref, place)
+    FROM unnest(status, actions, routes, subjects, amounts, abouts, keys, hashes, value_dates, payees, refs)
+        WITH ORDINALITY AS u (s, action, route, subject, amount, about, k, h, d, payee, ref, place)
     WHERE u.s = 0
 $$;

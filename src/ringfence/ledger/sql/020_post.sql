@@ -1,34 +1,40 @@
 -- Post a batch of instructions: exactly as if they were posted one after another, in one pass over arrays.
 --
 -- `accounts` are distinct and ascend; side1 to side4 are positions in it (0: the route is shorter). Amounts are positive
--- and in the unit's minor part. `holds` names what an item posts or releases, else 0; a hold that is placed here can be
--- finished by a later batch only. `source` and `source_batch` say which batch of a bank's book is taken over.
+-- and in the unit's minor part. `abouts` names the hold that an item posts or releases, in full or part, or the posting
+-- that it reverses; else 0. A hold that is placed here can be finished by a later batch only; it `expires` after a booking
+-- day, or never (9999-12-31). Items of one number in `links`, side by side, are carried out all or none (0: alone).
+-- `source` and `source_batch` say which batch of a bank's book is taken over.
 --
 -- An item's status is 0 (carried out), 1 (its key was carried out before, by the same request) or the first refusal that
--- applies, in this order; 11 to 17 are looked for side by side along the path, 22 to 25 grant by grant up the chain, where
+-- applies, in this order; 11 to 17 are looked for side by side along the path, 25 to 28 grant by grant up the chain, where
 -- the uppermost refuses. `figure` is what the control saw: a side of the path (0: the payee itself), an amount, a posting,
--- an action, a route or a day counted from 2000-01-01; for 22 to 25 what was used, and `under` the grant that has the cap.
---      2 key      carried out before, by another request       15 cooling   the registered account is not in force yet
---      3 amount   not from 1 to 10^15                          16 source    not confirmed by the bank on the path
---      4 route    no such route                                17 ended     an account whose grant has ended receives
---      5 asker    this login has no grant for it               18 shut      no day is open
---      6 action   a held route goes by hold, no other does     19 day       the value date is closed
---      7 account  no such account                              20 hold      no such open hold
---      8 path     an account's kind is not the route's         21 differs   not what was held
---      9 party    the subject is not registered                22 item      more than a grant allows at once
---     10 scope    the login's grants are for others            23 daily     more than a grant allows on a booking day
---     11 unit     the accounts' units differ                   24 period    more than a grant allows in its period
---     12 client   a client's account is not the subject's      25 exposure  more than a grant allows to be held
---     13 member   a member's account is not its member's       26 funds     more than is available where it comes from
---     14 payee    not the account that is registered           27 ceiling   more than there is room for
---                                                              28 overflow  beyond what a balance can hold
+-- an action, a route, an item or a day counted from 2000-01-01; for 25 to 28 what was used, and `under` the grant that has
+-- the cap.
+--      2 key      carried out before, by another request       17 ended     an account whose grant has ended receives
+--      3 amount   not from 1 to 10^15                          18 shut      no day is open
+--      4 route    no such route                                19 day       the value date is closed
+--      5 asker    this login has no grant for it               20 dated     further from the booking day than may be
+--      6 action   a held route goes by hold, no other does     21 hold      no such open hold
+--      7 account  no such account                              22 reversal  no such posting, or reversed before
+--      8 path     an account's kind is not the route's         23 differs   not what was held, or posted
+--      9 party    the subject is not registered                24 rest      more than is left of the hold
+--     10 scope    the login's grants are for others            25 item      more than a grant allows at once
+--     11 unit     the accounts' units differ                   26 daily     more than a grant allows on a booking day
+--     12 client   a client's account is not the subject's      27 period    more than a grant allows in its period
+--     13 member   a member's account is not its member's       28 exposure  more than a grant allows to be held
+--     14 payee    not the account that is registered           29 funds     more than is available where it comes from
+--     15 cooling  the registered account is not in force yet   30 ceiling   more than there is room for
+--     16 source   not confirmed by the bank on the path        31 overflow  beyond what a balance can hold
+--                                                              32 linked    another of its group was refused, or carried
+--                                                                           out before
 -- Several grants are tried in the order in which they were given, then one for this key alone: the first with room carries
--- it; if none has, the first refuses. A refused item changes nothing, and never its neighbours. `under` is the grant that
--- carried it. Balances are those after the posting; a hold has none.
+-- it; if none has, the first refuses. A refused item changes nothing, and never its neighbours outside its group. `under`
+-- is the grant that carried it. Balances are those of the first and last account after it.
 CREATE OR REPLACE FUNCTION {ledger}.post(
     accounts bigint [], side1 integer [], side2 integer [], side3 integer [], side4 integer [],
-    actions smallint [], routes smallint [], subjects integer [], amounts bigint [], holds bigint [],
-    keys text [], hashes bytea [], value_dates date [], payees text [], refs text [],
+    actions smallint [], routes smallint [], subjects integer [], amounts bigint [], abouts bigint [],
+    keys text [], hashes bytea [], value_dates date [], expires date [], links integer [], payees text [], refs text [],
     source integer DEFAULT NULL, source_batch bigint DEFAULT NULL,
     OUT batch bigint, OUT status smallint [], OUT posting bigint [], OUT under integer [], OUT figure bigint [],
     OUT debit_balance bigint [], OUT credit_balance bigint []
@@ -52,6 +58,7 @@ DECLARE
     -- Per route: its kinds, what must hold, and by which grant this login may ask and finish: ids, and places below.
     r_length integer []; r_kind1 smallint []; r_kind2 smallint []; r_kind3 smallint []; r_kind4 smallint [];
     r_client boolean []; r_member boolean []; r_payee boolean []; r_confirmed boolean []; r_held boolean [];
+    r_back smallint []; r_ahead smallint []; r_reverses smallint [];
     r_ask integer []; r_finish integer []; r_asks integer []; r_finishes integer [];
     -- Per grant that may count, parents first: caps, what is used of them, whether any is on the way up, what has changed.
     leaves integer []; g_id integer []; g_parent integer []; g_capped boolean []; g_heavy boolean [];
@@ -61,28 +68,35 @@ DECLARE
     simple boolean; standing integer []; c_grant integer []; i_first integer []; i_last integer []; i_own integer []; i_owns integer [];
     -- Use of an earlier day that was given back.
     b_grant integer []; b_day date []; b_amount bigint []; back integer;
-    -- Per item: the subject's member and registered bank, whether the payee is the registered account, and its hold.
+    -- Per item: the subject's member and registered bank, whether the payee is the registered account.
     s_known boolean []; s_member integer []; s_bank integer []; s_payee boolean []; s_since date [];
-    h_number integer []; h_same boolean []; h_finished boolean []; h_under integer []; h_grant integer []; h_day date [];
+    -- Per item: the hold or posting that it is about, numbered, and what is left of each; what is finished of holds.
+    h_number integer []; h_same boolean []; h_rest bigint []; h_under integer []; h_grant integer []; h_day date [];
+    h_left bigint []; f_hold bigint []; f_amount bigint []; finished integer;
     -- Per item, when keys are looked up: the posting that has it, whether it was this request, the first item with it.
     probed boolean := false; probe boolean;
     p_posting bigint []; p_same boolean []; p_under integer []; p_first integer []; p_won integer [];
     -- What is written.
     e_id bigint []; e_account bigint []; e_amount bigint []; e_balance bigint []; legs integer;
-    w_action smallint []; w_route smallint []; w_under integer []; w_subject integer []; w_amount bigint []; w_holds bigint [];
-    w_key text []; w_hash bytea []; w_date date []; w_payee text []; w_ref text [];
-    w_id bigint []; w_side1 bigint []; w_side2 bigint []; w_side3 bigint []; w_side4 bigint [];
+    w_action smallint []; w_route smallint []; w_under integer []; w_subject integer []; w_amount bigint []; w_about bigint [];
+    w_link bigint []; w_key text []; w_hash bytea []; w_date date []; w_payee text []; w_ref text [];
+    w_id bigint []; w_side1 bigint []; w_side2 bigint []; w_side3 bigint []; w_side4 bigint []; w_expires date [];
     next_posting bigint; placed integer; refused integer; replayed integer; changed integer; reached bigint;
     -- The item at hand.
     act smallint; r smallint; a bigint; code smallint; seen bigint; len integer;
     one integer; two integer; three integer; four integer; last integer; hop integer; p integer; q integer; other integer;
     g integer; carrier integer; k integer; ends integer; capped smallint; cap_seen bigint; cap_at integer;
+    -- The group at hand: its first and last item, its first posting, whether it was carried out before, and, while all of it
+    -- is taken back, the item that was refused.
+    i integer; opening integer; closing integer; opening_posting bigint; again boolean; culprit integer; undoing boolean;
+    o_legs integer; o_placed integer; o_back integer; o_finished integer; i_carrier integer [];
 BEGIN
     IF (n BETWEEN 1 AND 10000 AND array_dims(keys) = dims AND array_dims(accounts) = format('[1:%s]', size)
         AND array_dims(side1) = dims AND array_dims(side2) = dims AND array_dims(side3) = dims AND array_dims(side4) = dims
         AND array_dims(actions) = dims AND array_dims(routes) = dims AND array_dims(subjects) = dims
-        AND array_dims(amounts) = dims AND array_dims(holds) = dims AND array_dims(hashes) = dims
-        AND array_dims(value_dates) = dims AND array_dims(payees) = dims AND array_dims(refs) = dims) IS NOT TRUE THEN
+        AND array_dims(amounts) = dims AND array_dims(abouts) = dims AND array_dims(hashes) = dims
+        AND array_dims(value_dates) = dims AND array_dims(expires) = dims AND array_dims(links) = dims
+        AND array_dims(payees) = dims AND array_dims(refs) = dims AND array_position(links, NULL) IS NULL) IS NOT TRUE THEN
         RAISE EXCEPTION 'post takes 1 to 10000 items in arrays of one length' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF (source IS NULL) <> (source_batch IS NULL) OR source IS NOT NULL
@@ -93,12 +107,12 @@ BEGIN
 
     SELECT * INTO k_invariant, k_role FROM kinds_declared();
     SELECT * INTO r_length, r_kind1, r_kind2, r_kind3, r_kind4, r_client, r_member, r_payee, r_confirmed, r_held,
-        r_ask, r_finish, simple
+        r_back, r_ahead, r_reverses, r_ask, r_finish, simple
     FROM routes_for(session_user, before.day);
     SELECT * INTO s_known, s_member, s_bank, s_payee, s_since FROM subjects_named(subjects, payees);
-    IF 0 < ANY (holds) THEN
-        SELECT * INTO h_number, h_same, h_under, h_day
-        FROM open_holds(accounts, side1, side2, side3, side4, routes, subjects, amounts, holds, payees);
+    IF 0 < ANY (abouts) THEN
+        SELECT * INTO h_number, h_same, h_rest, h_under, h_day
+        FROM referred_to(before.day, accounts, side1, side2, side3, side4, actions, routes, subjects, amounts, abouts, payees);
     END IF;
     standing := CASE WHEN simple THEN r_ask || r_finish ELSE standing_grants(session_user, before.day, subjects) END;
     leaves := standing || h_under;
@@ -126,24 +140,42 @@ BEGIN
         END IF;
         h_grant := places_of(h_under, g_id); i_owns := places_of(i_own, g_id);
         b_grant := '{}'; b_day := '{}'; b_amount := '{}'; back := 0;
-        h_finished := array_fill(false, ARRAY[n]);
+        FOR p IN 1..coalesce(cardinality(h_number), 0) LOOP
+            IF h_number[p] > 0 THEN h_left[h_number[p]] := h_rest[p]; END IF;
+        END LOOP;
+        f_hold := '{}'; f_amount := '{}'; finished := 0;
         status := array_fill(0::smallint, ARRAY[n]);
         posting := array_fill(0::bigint, ARRAY[n]);
         figure := posting;
         under := array_fill(0, ARRAY[n]);
-        w_under := '{}';
+        w_under := '{}'; w_link := '{}'; i_carrier := under;
         debit_balance := array_fill(NULL::bigint, ARRAY[n]);
         credit_balance := debit_balance;
         e_id := '{}'; e_account := '{}'; e_amount := '{}'; e_balance := '{}';
-        w_id := '{}'; w_side1 := '{}'; w_side2 := '{}'; w_side3 := '{}'; w_side4 := '{}';
+        w_id := '{}'; w_side1 := '{}'; w_side2 := '{}'; w_side3 := '{}'; w_side4 := '{}'; w_expires := '{}';
         next_posting := before.posting; legs := 0; placed := 0; refused := 0; replayed := 0;
 
-        FOR i IN 1..n LOOP
+        i := 0; undoing := false;
+        WHILE i < n LOOP
+            i := i + 1;
+            IF undoing AND i = culprit THEN
+                -- All before it are taken back; what comes after it was refused with it.
+                undoing := false; i := closing;
+                CONTINUE;
+            END IF;
             act := actions[i]; r := routes[i]; a := amounts[i];
             one := side1[i]; two := side2[i]; three := side3[i]; four := side4[i];
             code := 0; seen := 0;
+            IF undoing THEN
+                CONTINUE WHEN status[i] <> 0;
+                a := -a; carrier := i_carrier[i]; len := r_length[r];
+                last := CASE len WHEN 2 THEN two WHEN 3 THEN three ELSE four END;
+            ELSIF links[i] <> 0 AND (i = 1 OR links[i] <> links[i - 1]) THEN
+                opening := i; opening_posting := next_posting + 1; again := NULL;
+                o_legs := legs; o_placed := placed; o_back := back; o_finished := finished;
+            END IF;
 
-            IF probed THEN
+            IF probed AND NOT undoing THEN
                 IF p_posting[i] <> 0 THEN
                     seen := p_posting[i];
                     code := CASE WHEN p_same[i] THEN 1 ELSE 2 END;
@@ -160,7 +192,11 @@ BEGIN
             END IF;
 
             -- Every test is written so that an unknown is a refusal.
-            IF code <> 0 THEN
+            IF links[i] <> 0 AND NOT undoing AND code < 2 THEN
+                IF again <> (code = 1) THEN code := 32; seen := opening; END IF;
+                again := code = 1;
+            END IF;
+            IF code <> 0 OR undoing THEN
                 NULL;
             ELSIF (a BETWEEN 1 AND largest) IS NOT TRUE THEN
                 code := 3; seen := coalesce(a, 0);
@@ -209,16 +245,22 @@ BEGIN
                         code := 18; seen := before.closed_through - date '2000-01-01';
                     ELSIF (value_dates[i] > before.closed_through) IS NOT TRUE THEN
                         code := 19; seen := before.closed_through - date '2000-01-01';
-                    ELSIF act IN (2, 3) THEN
-                        IF (h_number[i] > 0 AND NOT h_finished[h_number[i]]) IS NOT TRUE THEN code := 20; seen := holds[i];
-                        ELSIF h_same[i] IS NOT TRUE THEN code := 21; seen := holds[i];
+                    ELSIF (value_dates[i] >= before.day - r_back[r]) IS NOT TRUE THEN
+                        code := 20; seen := before.day - r_back[r] - date '2000-01-01';
+                    ELSIF (value_dates[i] <= before.day + r_ahead[r]) IS NOT TRUE THEN
+                        code := 20; seen := before.day + r_ahead[r] - date '2000-01-01';
+                    ELSIF act IN (2, 3) OR act = 0 AND r_reverses[r] > 0 THEN
+                        IF (h_number[i] > 0 AND h_left[h_number[i]] > 0) IS NOT TRUE THEN
+                            code := CASE act WHEN 0 THEN 22 ELSE 21 END; seen := abouts[i];
+                        ELSIF h_same[i] IS NOT TRUE THEN code := 23; seen := abouts[i];
+                        ELSIF (a <= h_left[h_number[i]]) IS NOT TRUE THEN code := 24; seen := h_left[h_number[i]];
                         END IF;
-                    ELSIF holds[i] <> 0 THEN code := 20; seen := holds[i];
+                    ELSIF abouts[i] <> 0 THEN code := CASE act WHEN 0 THEN 22 ELSE 21 END; seen := abouts[i];
                     END IF;
                 END IF;
             END IF;
 
-            IF code = 0 THEN
+            IF code = 0 AND NOT undoing THEN
                 -- Which grant carries it.
                 carrier := 0;
                 IF simple THEN
@@ -234,11 +276,11 @@ BEGIN
                         p := g;
                         WHILE p > 0 LOOP
                             IF NOT g_capped[p] THEN NULL;
-                            ELSIF (a <= g_item[p]) IS NOT TRUE THEN capped := 22; cap_at := p; cap_seen := 0;
-                            ELSIF (g_today[p] + a <= g_daily[p]) IS NOT TRUE THEN capped := 23; cap_at := p; cap_seen := g_today[p];
-                            ELSIF (g_lately[p] + a <= g_period[p]) IS NOT TRUE THEN capped := 24; cap_at := p; cap_seen := g_lately[p];
+                            ELSIF (a <= g_item[p]) IS NOT TRUE THEN capped := 25; cap_at := p; cap_seen := 0;
+                            ELSIF (g_today[p] + a <= g_daily[p]) IS NOT TRUE THEN capped := 26; cap_at := p; cap_seen := g_today[p];
+                            ELSIF (g_lately[p] + a <= g_period[p]) IS NOT TRUE THEN capped := 27; cap_at := p; cap_seen := g_lately[p];
                             ELSIF act = 1 AND (g_out[p] + a <= g_exposure[p]) IS NOT TRUE THEN
-                                capped := 25; cap_at := p; cap_seen := g_out[p];
+                                capped := 28; cap_at := p; cap_seen := g_out[p];
                             END IF;
                             p := g_parent[p];
                         END LOOP;
@@ -255,41 +297,62 @@ BEGIN
                 END IF;
             END IF;
 
-            IF code <> 0 OR act > 1 THEN
+            IF code <> 0 OR act > 1 OR undoing THEN
                 NULL;
             ELSIF k_invariant[a_kind[one]] = 2 AND a_balance[one] - a_out[one] < a THEN
-                code := 26; seen := a_balance[one] - a_out[one];
+                code := 29; seen := a_balance[one] - a_out[one];
             ELSIF k_invariant[a_kind[last]] = 3 AND a_balance[last] + a_in[last] + a > 0 THEN
-                code := 27; seen := -(a_balance[last] + a_in[last]);
+                code := 30; seen := -(a_balance[last] + a_in[last]);
             ELSIF a_balance[one] - a_out[one] - a < -fullest OR a_balance[last] + a_in[last] + a > fullest THEN
-                code := 28;
+                code := 31;
             END IF;
 
             IF code <> 0 THEN
                 status[i] := code; figure[i] := seen;
-                IF code > 1 AND NOT code BETWEEN 22 AND 25 THEN under[i] := 0; END IF;
+                IF code > 1 AND NOT code BETWEEN 25 AND 28 THEN under[i] := 0; END IF;
                 IF code = 1 THEN
                     replayed := replayed + 1; posting[i] := seen;
-                ELSE
-                    refused := refused + 1;
+                    CONTINUE;
                 END IF;
+                refused := refused + 1;
+                CONTINUE WHEN links[i] = 0;
+                -- Its group is refused with it: what comes after unseen, what came before is taken back.
+                closing := i;
+                WHILE closing < n AND links[closing + 1] = links[i] LOOP
+                    closing := closing + 1; refused := refused + 1;
+                    status[closing] := 32; figure[closing] := i;
+                END LOOP;
+                culprit := i; undoing := true; i := opening - 1;
+                next_posting := opening_posting - 1;
+                legs := o_legs; placed := o_placed; back := o_back; finished := o_finished;
                 CONTINUE;
             END IF;
 
-            -- It is carried out.
-            next_posting := next_posting + 1;
-            posting[i] := next_posting;
-            w_under[next_posting - before.posting] := under[i];
-            IF probed THEN p_won[p_first[i]] := i; END IF;
+            -- It is carried out, or taken back: then with an amount below zero, and nothing is written down.
+            IF undoing THEN
+                status[i] := 32; figure[i] := culprit; posting[i] := 0; under[i] := 0; refused := refused + 1;
+                IF probed THEN p_won[p_first[i]] := 0; END IF;
+            ELSE
+                next_posting := next_posting + 1;
+                posting[i] := next_posting; i_carrier[i] := carrier;
+                w_under[next_posting - before.posting] := under[i];
+                w_link[next_posting - before.posting] := CASE links[i] WHEN 0 THEN 0 ELSE opening_posting END;
+                IF probed THEN p_won[p_first[i]] := i; END IF;
+            END IF;
+            IF h_number[i] > 0 THEN h_left[h_number[i]] := h_left[h_number[i]] - a; END IF;
             IF act IN (2, 3) THEN
-                h_finished[h_number[i]] := true;
                 a_out[one] := a_out[one] - a; a_in[last] := a_in[last] - a;
+                IF NOT undoing THEN
+                    finished := finished + 1; f_hold[finished] := abouts[i]; f_amount[finished] := a;
+                END IF;
             ELSIF act = 1 THEN
                 a_out[one] := a_out[one] + a; a_in[last] := a_in[last] + a;
-                placed := placed + 1;
-                w_id[placed] := next_posting;
-                w_side1[placed] := accounts[one]; w_side2[placed] := accounts[two];
-                w_side3[placed] := coalesce(accounts[three], 0); w_side4[placed] := coalesce(accounts[four], 0);
+                IF NOT undoing THEN
+                    placed := placed + 1;
+                    w_id[placed] := next_posting; w_expires[placed] := expires[i];
+                    w_side1[placed] := accounts[one]; w_side2[placed] := accounts[two];
+                    w_side3[placed] := coalesce(accounts[three], 0); w_side4[placed] := coalesce(accounts[four], 0);
+                END IF;
             END IF;
             -- It counts against every grant up to the beginning of the chain; what is finished is no longer out under the
             -- grant that held it, and what is released was never used.
@@ -307,7 +370,7 @@ BEGIN
                     g_out[p] := g_out[p] - a; g_changed[p] := true;
                     IF act = 3 AND h_day[i] > before.day - g_days[p] THEN g_lately[p] := g_lately[p] - a; END IF;
                     IF act = 3 AND h_day[i] = before.day THEN g_today[p] := g_today[p] - a;
-                    ELSIF act = 3 THEN
+                    ELSIF act = 3 AND NOT undoing THEN
                         back := back + 1; b_grant[back] := g_id[p]; b_day[back] := h_day[i]; b_amount[back] := a;
                     END IF;
                 END IF;
@@ -317,21 +380,21 @@ BEGIN
                 p := one;
                 FOR hop IN 2..len LOOP
                     q := CASE hop WHEN 2 THEN two WHEN 3 THEN three ELSE four END;
-                    a_balance[p] := a_balance[p] - a;
-                    legs := legs + 1;
-                    e_id[legs] := next_posting * 8 + 2 * hop - 4; e_account[legs] := accounts[p];
-                    e_amount[legs] := -a; e_balance[legs] := a_balance[p];
-                    a_balance[q] := a_balance[q] + a;
-                    legs := legs + 1;
-                    e_id[legs] := next_posting * 8 + 2 * hop - 3; e_account[legs] := accounts[q];
-                    e_amount[legs] := a; e_balance[legs] := a_balance[q];
+                    a_balance[p] := a_balance[p] - a; a_balance[q] := a_balance[q] + a;
+                    IF NOT undoing THEN
+                        -- Of the account that gives, then of the one that receives.
+                        e_id[legs + 1] := next_posting * 8 + 2 * hop - 4; e_id[legs + 2] := next_posting * 8 + 2 * hop - 3;
+                        e_account[legs + 1] := accounts[p]; e_account[legs + 2] := accounts[q];
+                        e_amount[legs + 1] := -a; e_amount[legs + 2] := a;
+                        e_balance[legs + 1] := a_balance[p]; e_balance[legs + 2] := a_balance[q];
+                        legs := legs + 2;
+                    END IF;
                     a_changed[p] := true; p := q;
                 END LOOP;
             END IF;
             a_changed[one] := true; a_changed[last] := true;
-            IF act IN (0, 2) THEN
-                debit_balance[i] := a_balance[one]; credit_balance[i] := a_balance[last];
-            END IF;
+            debit_balance[i] := CASE WHEN NOT undoing THEN a_balance[one] END;
+            credit_balance[i] := CASE WHEN NOT undoing THEN a_balance[last] END;
         END LOOP;
 
         -- What was refused may have been carried out long ago, or earlier in this batch.
@@ -340,27 +403,34 @@ BEGIN
             OR EXISTS (
                 SELECT FROM unnest(keys, status) AS u (k, s)
                 CROSS JOIN LATERAL (SELECT FROM posting AS x WHERE x.key = u.k LIMIT 1) AS known WHERE u.s <> 0));
-        IF NOT probed AND status && ARRAY[5, 10, 22, 23, 24, 25]::smallint [] THEN
+        IF NOT probed AND status && ARRAY[5, 10, 25, 26, 27, 28]::smallint [] THEN
             -- What no standing grant carries may have one of its own.
             i_own := own_grants(session_user, before.day, keys, actions, routes, subjects);
             probe := probe OR 0 < ANY (i_own);
         END IF;
         IF NOT probe THEN
             EXIT WHEN next_posting = before.posting;
-            w_action := actions; w_route := routes; w_subject := subjects; w_amount := amounts; w_holds := holds;
+            w_action := actions; w_route := routes; w_subject := subjects; w_amount := amounts; w_about := abouts;
             w_key := keys; w_hash := hashes; w_date := value_dates; w_payee := payees; w_ref := refs;
             IF refused + replayed > 0 THEN
                 -- Only what is carried out is written and hashed.
-                SELECT * INTO w_action, w_route, w_subject, w_amount, w_holds, w_key, w_hash, w_date, w_payee, w_ref
-                FROM carried_out(status, actions, routes, subjects, amounts, holds, keys, hashes, value_dates, payees, refs);
+                SELECT * INTO w_action, w_route, w_subject, w_amount, w_about, w_key, w_hash, w_date, w_payee, w_ref
+                FROM carried_out(status, actions, routes, subjects, amounts, abouts, keys, hashes, value_dates, payees, refs);
+                -- What was taken back with its group is still at the end of what is written.
+                w_under := w_under[1:next_posting - before.posting]; w_link := w_link[1:next_posting - before.posting];
+                e_id := e_id[1:legs]; e_account := e_account[1:legs]; e_amount := e_amount[1:legs]; e_balance := e_balance[1:legs];
+                w_id := w_id[1:placed]; w_side1 := w_side1[1:placed]; w_side2 := w_side2[1:placed];
+                w_side3 := w_side3[1:placed]; w_side4 := w_side4[1:placed]; w_expires := w_expires[1:placed];
+                f_hold := f_hold[1:finished]; f_amount := f_amount[1:finished];
+                b_grant := b_grant[1:back]; b_day := b_day[1:back]; b_amount := b_amount[1:back];
             END IF;
             batch := before.batch + 1;
             BEGIN
                 INSERT INTO posting
-                SELECT before.posting + u.place, batch, u.action, u.route, u.under, u.subject, u.amount, u.hold,
-                    u.k, u.h, u.d, u.payee, u.ref
-                FROM unnest(w_action, w_route, w_under, w_subject, w_amount, w_holds, w_key, w_hash, w_date, w_payee, w_ref)
-                    WITH ORDINALITY AS u (action, route, under, subject, amount, hold, k, h, d, payee, ref, place);
+                SELECT before.posting + u.place, batch, u.action, u.route, u.under, u.subject, u.amount, u.about,
+                    u.link, u.k, u.h, u.d, u.payee, u.ref
+                FROM unnest(w_action, w_route, w_under, w_subject, w_amount, w_about, w_link, w_key, w_hash, w_date, w_payee, w_ref)
+                    WITH ORDINALITY AS u (action, route, under, subject, amount, about, link, k, h, d, payee, ref, place);
                 EXIT;
             EXCEPTION WHEN unique_violation THEN
                 IF probed THEN RAISE; END IF;
@@ -390,7 +460,14 @@ BEGIN
 
     INSERT INTO entry (id, account, amount, balance)
     SELECT * FROM unnest(e_id, e_account, e_amount, e_balance) AS u (id, account, amount, balance) ORDER BY u.account, u.id;
-    INSERT INTO hold SELECT * FROM unnest(w_id, w_side1, w_side2, w_side3, w_side4);
+    IF placed + finished > 0 THEN
+        INSERT INTO hold (id, side1, side2, side3, side4, expires, rest)
+        SELECT u.id, u.one, u.two, u.three, u.four, u.expires, w_amount[u.id - before.posting]
+        FROM unnest(w_id, w_side1, w_side2, w_side3, w_side4, w_expires) AS u (id, one, two, three, four, expires);
+        UPDATE hold AS h SET rest = h.rest - u.amount
+        FROM (SELECT f.id, sum(f.amount) AS amount FROM unnest(f_hold, f_amount) AS f (id, amount) GROUP BY f.id) AS u
+        WHERE h.id = u.id;
+    END IF;
     UPDATE account AS x SET balance = u.balance, held_out = u.held_out, held_in = u.held_in
     FROM unnest(accounts, a_balance, a_out, a_in, a_changed) AS u (id, balance, held_out, held_in, changed)
     WHERE x.id = u.id AND u.changed;
@@ -404,15 +481,8 @@ BEGIN
     END IF;
 
     batch := seal('post', session_user, (next_posting - before.posting)::integer,
-        CASE WHEN next_posting = before.posting THEN '' ELSE
-            sha256(array_send(w_action)) || sha256(array_send(w_route)) || sha256(array_send(w_under))
-            || sha256(array_send(w_subject)) || sha256(array_send(w_amount)) || sha256(array_send(w_holds)) || sha256(array_send(w_key))
-            || sha256(array_send(w_hash)) || sha256(array_send(w_date)) || sha256(array_send(w_payee))
-            || sha256(array_send(w_ref)) || sha256(array_send(e_id)) || sha256(array_send(e_account))
-            || sha256(array_send(e_amount)) || sha256(array_send(e_balance)) || sha256(array_send(w_id))
-            || sha256(array_send(w_side1)) || sha256(array_send(w_side2)) || sha256(array_send(w_side3))
-            || sha256(array_send(w_side4))
-        END::bytea,
+        digest_of(w_action, w_route, w_under, w_subject, w_amount, w_about, w_link, w_key, w_hash, w_date, w_payee, w_ref,
+            e_id, e_account, e_amount, e_balance, w_id, w_side1, w_side2, w_side3, w_side4, w_expires),
         source, source_batch);
 END
 $$;

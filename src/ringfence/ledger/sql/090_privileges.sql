@@ -7,7 +7,7 @@ GRANT EXECUTE ON FUNCTION {ledger}.post TO ringfence_{ledger}_posts;
 GRANT EXECUTE ON FUNCTION {ledger}.give, {ledger}.revoke TO ringfence_{ledger}_grants;
 GRANT EXECUTE ON FUNCTION {ledger}.register, {ledger}.bind TO ringfence_{ledger}_registers;
 GRANT EXECUTE ON FUNCTION {ledger}.confirm TO ringfence_{ledger}_confirms;
-GRANT EXECUTE ON FUNCTION {ledger}.open_day, {ledger}.close_day TO ringfence_{ledger}_closes;
+GRANT EXECUTE ON FUNCTION {ledger}.open_day, {ledger}.close_day, {ledger}.expire TO ringfence_{ledger}_closes;
 
 -- Who was granted to read some clients reads them, with their members, and executes nothing but the question who they are.
 CREATE OR REPLACE FUNCTION {ledger}.readable() RETURNS SETOF integer
