@@ -29,6 +29,7 @@ from ringfence.ledger.instruction import NEVER
 from ringfence.ledger.verify import verify
 from trial_ledger import CLIENTS, DAY, DECLARATION, LEDGER, account_number, binding, make_trial_ledger
 
+REVERSIBLE = {route.reverses: route.name for route in DECLARATION.routes if route.reverses}
 DAYS = [DAY + datetime.timedelta(offset) for offset in range(4)]
 
 
@@ -139,11 +140,10 @@ class Trial(RuleBasedStateMachine):
 
     def reverse(self, chance: Random) -> Instruction:
         number, posted = chance.choice(self.posted)
-        backwards = {route.reverses: route.name for route in DECLARATION.routes if route.reverses}
         return replace(
             posted,
             key=f"key-{self.keys}",
-            route=backwards.get(posted.route, "return"),
+            route=REVERSIBLE[posted.route],
             path=posted.path[::-1],
             reverses=number,
         )
@@ -201,7 +201,7 @@ class Trial(RuleBasedStateMachine):
             self.seen[result.control.name if result.control else "REPLAYED" if result.replayed else "POSTED"] += 1
             if result.posting and not result.replayed and asked.action is Action.HOLD:
                 self.holds.append((result.posting, asked))
-            elif result.posting and not result.replayed and asked.action is Action.POST:
+            elif result.posting and not result.replayed and asked.route in REVERSIBLE:
                 self.posted.append((result.posting, asked))
 
     def linked(self, chance: Random, login: str, count: int) -> list[Instruction]:
@@ -211,7 +211,7 @@ class Trial(RuleBasedStateMachine):
             if self.groups and chance.random() < 0.1:
                 again = chance.choice(self.groups)
                 instructions += again if chance.random() < 0.7 else again[:-1]
-            elif chance.random() < 0.2:
+            elif chance.random() < 0.1:
                 group = [
                     replace(self.instruction(chance, login), group=f"group-{self.keys}-{len(self.groups)}")
                     for _ in range(chance.choice([2, 2, 3]))
@@ -357,6 +357,6 @@ def test_the_ledger_does_what_the_model_does(trial: type[Trial]) -> None:
     run_state_machine_as_test(trial, settings=settings(stateful_step_count=8))
     # A test of refusals that never happen, or of nothing but refusals, would show little.
     assert len({control.name for control in Control} & set(trial.seen)) > 12, trial.seen
-    assert trial.seen["POSTED"] > 0.2 * trial.seen.total(), trial.seen
+    assert trial.seen["POSTED"] > 0.15 * trial.seen.total(), trial.seen
     assert trial.seen["REPLAYED"] > 0
     assert trial.seen["GIVEN"] > 0
