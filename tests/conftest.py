@@ -29,7 +29,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.register_profile("long", settings.get_profile("default"), max_examples=1000, phases=tuple(Phase))
-settings.load_profile("default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the profile that is named on the command line, whichever is loaded first: this file or the option."""
+    settings.load_profile(config.getoption("--hypothesis-profile") or "default")
 
 
 class Server:

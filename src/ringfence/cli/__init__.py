@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import ringfence
-from ringfence.cli import demo, grant, ring, verify
+from ringfence.cli import demo, grant, journal, ring, verify
 from ringfence.errors import RingfenceError
 
 app = typer.Typer(
@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(verify.verify)
+app.command()(journal.journal)
+app.command()(journal.balances)
 app.add_typer(ring.app, name="ring")
 app.add_typer(grant.app, name="grant")
 

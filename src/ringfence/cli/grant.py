@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ringfence.cli.options import JsonOption, LanguageOption, StoreOption, whole_number
+from ringfence.cli.options import BookOption, JsonOption, LanguageOption, StoreOption, auditor, whole_number
 
 if TYPE_CHECKING:
     from ringfence.errors import Language
@@ -18,7 +18,6 @@ app = typer.Typer(
     help="Who may do what, under whom, and how far: every chain begins with the ring.", no_args_is_help=True
 )
 
-BookOption = Annotated[str, typer.Option("--book", metavar="BOOK", help="Whose book: exchange, or a bank's name.")]
 _WORDS: dict[str, dict[str, str]] = {
     "ask": {"en": "may ask on route {route}", "zh": "可发起通路 {route}"},
     "finish": {"en": "may finish on route {route}", "zh": "可了结通路 {route}"},
@@ -64,7 +63,7 @@ def list_(
     from ringfence.ledger import role
 
     said = spoken(language)
-    with existing_store(store) as opened, _auditor(opened, book) as ledger:
+    with existing_store(store) as opened, auditor(opened, book) as ledger:
         grants = {grant.id: grant for grant in ledger.grants()}
         _require_known(ledger, grants.values(), person, route)
         wanted = [
@@ -104,7 +103,7 @@ def explain(
     from ringfence.errors import BadInput
 
     said = spoken(language)
-    with existing_store(store) as opened, _auditor(opened, book) as ledger:
+    with existing_store(store) as opened, auditor(opened, book) as ledger:
         grants = {found.id: found for found in ledger.grants()}
     if grant not in grants:
         raise BadInput("GRANT", grant, f"1 to {len(grants)}: a grant of book {book}")
@@ -116,17 +115,6 @@ def explain(
         grantor = _WORDS["ring"][said] if above.parent is None else _person(above.grantor, book)
         typer.echo(f"{'   ' * depth}{'└─ ' if depth else ''}{_line(above, book, said)}")
         typer.echo(f"{'   ' * depth}   {_WORDS['given'][said].format(grantor=grantor)}")
-
-
-def _auditor(store: Any, book: str) -> Ledger:
-    from ringfence.custody import EXCHANGE, banks_of
-    from ringfence.errors import BadInput
-    from ringfence.ledger import Ledger
-
-    books = [EXCHANGE, *banks_of(store)]
-    if book not in books:
-        raise BadInput("--book", book, f"one of {', '.join(books)}")
-    return Ledger(store, book, "auditor")
 
 
 def _require_known(ledger: Ledger, grants: Iterable[Grant], person: str | None, route: str | None) -> None:

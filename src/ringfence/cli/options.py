@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,13 @@ import typer
 if TYPE_CHECKING:
     from ringfence.database import Settings, Store
     from ringfence.errors import Language
+    from ringfence.ledger import Ledger
 
 StoreOption = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", help="Folder of the embedded database.", show_default="your data folder"),
 ]
+BookOption = Annotated[str, typer.Option("--book", metavar="BOOK", help="Whose book: exchange, or a bank's name.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
 LanguageOption = Annotated[str, typer.Option("--language", metavar="LANG", help="en or zh.")]
 
@@ -32,6 +35,19 @@ def whole_number(text: str) -> int:
 def number_option(text: str) -> Any:
     """An option that is a whole number."""
     return typer.Option(parser=whole_number, metavar="N", help=text)
+
+
+def day(text: str) -> datetime.date:
+    """Read a day, or say what is wrong with it."""
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not usable; expected a day such as 2020-03-16") from None
+
+
+def day_option(text: str) -> Any:
+    """An option that is a day."""
+    return typer.Option(parser=day, metavar="DATE", help=text)
 
 
 def spoken(language: str) -> Language:
@@ -60,3 +76,15 @@ def existing_store(folder: Path | None) -> Iterator[Store]:
         raise StoreMissing(where=str(named.store))
     with Store.open(named) as store:
         yield store
+
+
+def auditor(store: Store, book: str) -> Ledger:
+    """The book of the exchange or of a bank, read by its auditor. Errors: BadInput, NoCircle."""
+    from ringfence.custody import EXCHANGE, banks_of
+    from ringfence.errors import BadInput
+    from ringfence.ledger import Ledger
+
+    books = [EXCHANGE, *banks_of(store)]
+    if book not in books:
+        raise BadInput("--book", book, f"one of {', '.join(books)}")
+    return Ledger(store, book, "auditor")

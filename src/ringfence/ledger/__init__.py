@@ -6,6 +6,7 @@ grant         who lets whom do what, how far and how long
 instruction   instructions, outcomes, refusals
 registry      who and what there is, and the instructions that change it
 ledger        a ledger as one login sees it: postings in, outcomes out
+journal       what was committed, as a cursor
 arrays        how batches travel, and what the chain hashes
 sql/          the functions that write, and who may call them
 """
@@ -14,7 +15,8 @@ from ringfence.ledger.create import DeclaredOtherwise, create_ledger, create_mem
 from ringfence.ledger.declaration import Declaration, Group, Invariant, Kind, Route, role
 from ringfence.ledger.grant import Binding, Caps, Grant, Refused, Registered
 from ringfence.ledger.instruction import Action, Control, Instruction, Outcome, Refusal
-from ringfence.ledger.ledger import Ledger, Posted
+from ringfence.ledger.journal import JournalBatch, JournalEntry, JournalPosting, journal_after
+from ringfence.ledger.ledger import KnownBalance, Ledger, Posted
 from ringfence.ledger.registry import AccountName, Party, UnknownAccount
 
 __all__ = [
@@ -29,7 +31,11 @@ __all__ = [
     "Group",
     "Instruction",
     "Invariant",
+    "JournalBatch",
+    "JournalEntry",
+    "JournalPosting",
     "Kind",
+    "KnownBalance",
     "Ledger",
     "Outcome",
     "Party",
@@ -41,5 +47,6 @@ __all__ = [
     "UnknownAccount",
     "create_ledger",
     "create_member_login",
+    "journal_after",
     "role",
 ]

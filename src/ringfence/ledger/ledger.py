@@ -18,7 +18,7 @@ from ringfence.database import Store
 from ringfence.errors import BadInput
 from ringfence.ledger.arrays import ByteaArray, DateArray, Int2Array, Int4Array, Int8Array, TextArray, register_arrays
 from ringfence.ledger.instruction import Control, Instruction, Outcome, Refusal
-from ringfence.ledger.registry import Registry
+from ringfence.ledger.registry import AccountName, Registry
 
 LARGEST_BATCH = 8192
 
@@ -46,6 +46,14 @@ class Posted:
     def refusals(self) -> list[Refusal]:
         """The refusals among the outcomes."""
         return [outcome.refusal for outcome in self.outcomes if outcome.refusal]
+
+
+class KnownBalance(NamedTuple):
+    """What an account was, in the unit's minor part; `number` is the one under which a bank's client knows it."""
+
+    account: AccountName
+    number: str | None
+    balance_minor: int
 
 
 class Ledger(Registry):
@@ -208,6 +216,20 @@ class Ledger(Registry):
             self._require_declared("kind", kind, "SELECT name FROM {}.kind ORDER BY id")
             self._require_declared("unit", unit, "SELECT code FROM {}.unit ORDER BY id")
         return dict(found)
+
+    def balances_as_known(self, known: datetime.date, about: datetime.date) -> list[KnownBalance]:
+        """What every account was on the day `about`, by value dates, as it was known at the end of the booking day `known`.
+
+        Errors: BadInput for a day up to which nothing has been recorded yet.
+        """
+        if known > self.day:
+            raise BadInput(
+                "known", str(known), f"a day up to {self.day}, the booking day: nothing is known of later ones"
+            )
+        rows = self.rows(
+            "SELECT kind, owner, unit, ordinal, number, balance FROM {}.balances_as_known(%s, %s)", (known, about)
+        )
+        return [KnownBalance(AccountName(*row[:4]), *row[4:]) for row in rows]
 
     def _require_declared(self, field: str, name: str, query: str) -> None:
         declared = [known for (known,) in self.rows(query)]

@@ -140,6 +140,13 @@ FORGERIES = {
     "a group enlarged": ("INSERT INTO group_member SELECT name, 8 FROM group_member LIMIT 1", "group"),
     "a grant's document edited": ("UPDATE batch SET document = replace(document, '20', '30') WHERE key = 'g1'", "its link"),
     "a grant's key edited": ("UPDATE batch SET key = 'g9' WHERE key = 'g1'", "its link"),
+    "a hold's expiry put off": ("UPDATE hold SET expires = '2020-12-31' WHERE id = 9", "its link is not"),
+    "a hold emptied": ("UPDATE hold SET rest = 0 WHERE rest > 0", "hold"),
+    "a hold refilled": ("UPDATE hold SET rest = 1 WHERE rest = 0", "hold"),
+    "a posting linked with another": ("UPDATE posting SET link = 11 WHERE id = 12", "posting 12"),
+    "a posting made a reversal": ("UPDATE posting SET about = 1 WHERE id = 12", "posting 12"),
+    "a route's window widened": ("UPDATE route SET back_days = 30 WHERE name = 'arrival'", "route 1"),
+    "a route made to reverse": ("UPDATE route SET reverses = 1 WHERE name = 'loss'", "route "),
     "a day opened again": ("UPDATE head SET closed_through = '2020-03-01'", "head"),
     "the head set back": ("UPDATE head SET posting = 10", "head"),
 }  # fmt: skip

@@ -299,6 +299,9 @@ class Trial(RuleBasedStateMachine):
         assert revoked == expected
 
     @rule(day=st.sampled_from(DAYS))
+    def next_day(self, day: datetime.date) -> None:
+        self.open_day(day)
+
     def open_day(self, day: datetime.date) -> None:
         try:
             self.logins["teller"].open_day(day)
@@ -308,14 +311,16 @@ class Trial(RuleBasedStateMachine):
         assert opened == self.model.open(day)
 
     @precondition(lambda self: self.model.count > 3)
-    @rule(day=st.sampled_from(DAYS[:3]))
-    def close_day(self, day: datetime.date) -> None:
+    @rule(day=st.sampled_from(DAYS[:3]), goes_on=st.booleans())
+    def close_day(self, day: datetime.date, goes_on: bool) -> None:
         try:
             self.logins["teller"].close_day(day)
             closed = True
         except psycopg.errors.CheckViolation:
             closed = False
         assert closed == self.model.close(day)
+        if closed and goes_on and day >= self.model.day:
+            self.open_day(day + datetime.timedelta(1))
 
     @invariant()
     def everything_that_is_left_agrees(self) -> None:

@@ -38,3 +38,30 @@ FROM {ledger}.grants AS g
 JOIN {ledger}.party AS c ON c.id = g.scope
 JOIN {ledger}.party AS b ON b.id = g.bank
 WHERE g.power = 'account' AND g.ended IS NULL;
+
+-- What every account was on the day `about`, by its value dates, as it was known at the end of the booking day `known`: what
+-- the entries recorded by then left, less what of them is dated later. Nothing is rewritten when something is dated back.
+CREATE OR REPLACE FUNCTION {ledger}.balances_as_known(known date, about date)
+RETURNS TABLE (kind text, owner text, unit text, ordinal smallint, number text, balance bigint)
+LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
+    WITH recorded AS (
+        -- The last posting that was known, and the first that may be dated after the day asked about.
+        SELECT coalesce((SELECT b.first_posting + b.postings - 1 FROM batch AS b WHERE b.day <= known
+                ORDER BY b.day DESC, b.id DESC LIMIT 1), 0) * 8 + 7 AS last,
+            coalesce((SELECT b.first_posting FROM batch AS b WHERE b.day > about - (SELECT max(ahead_days) FROM route)
+                ORDER BY b.day, b.id LIMIT 1), (SELECT posting + 1 FROM head)) * 8 AS first
+    )
+    SELECT k.name, o.name, u.code, a.ordinal, a.number,
+        (coalesce(l.balance, 0) - coalesce(d.amount, 0))::bigint
+    FROM account AS a
+    CROSS JOIN recorded AS r
+    JOIN kind AS k ON k.id = a.kind JOIN party AS o ON o.id = a.owner JOIN unit AS u ON u.id = a.unit
+    LEFT JOIN LATERAL (
+        SELECT e.balance FROM entry AS e WHERE e.account = a.id AND e.id <= r.last ORDER BY e.id DESC LIMIT 1
+    ) AS l ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(e.amount) AS amount FROM entry AS e JOIN posting AS p ON p.id = e.id / 8
+        WHERE e.account = a.id AND e.id BETWEEN r.first AND r.last AND p.value_date > balances_as_known.about
+    ) AS d ON true
+    ORDER BY a.id
+$$;

@@ -3,6 +3,7 @@
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {ledger} FROM PUBLIC;
 GRANT USAGE ON SCHEMA {ledger} TO ringfence_{ledger}_reads, ringfence_{ledger}_member;
 GRANT SELECT ON ALL TABLES IN SCHEMA {ledger} TO ringfence_{ledger}_reads;
+GRANT EXECUTE ON FUNCTION {ledger}.balances_as_known TO ringfence_{ledger}_reads;
 GRANT EXECUTE ON FUNCTION {ledger}.post TO ringfence_{ledger}_posts;
 GRANT EXECUTE ON FUNCTION {ledger}.give, {ledger}.revoke TO ringfence_{ledger}_grants;
 GRANT EXECUTE ON FUNCTION {ledger}.register, {ledger}.bind TO ringfence_{ledger}_registers;
