@@ -108,8 +108,6 @@ MUTATIONS = (
     Mutation("a cap per period", POST, "(g_lately[p] + a <= g_period[p]) IS NOT TRUE", "false"),
     Mutation("a cap on exposure", POST, "act = 1 AND (g_out[p] + a <= g_exposure[p]) IS NOT TRUE", "false"),
     Mutation("use counts up the chain", POST, "IF act = 1 THEN g_out[p] := g_out[p] + a; END IF;\n                END IF;\n                p := g_parent[p];", "IF act = 1 THEN g_out[p] := g_out[p] + a; END IF;\n                END IF;\n                p := 0;"),
-    Mutation("a cap above is a cap below", POST, "THEN g_heavy[p] := g_capped[p] OR g_heavy[g_parent[p]]; END IF;", "THEN g_heavy[p] := g_capped[p]; END IF;"),
-    Mutation("a scope is kept", LOOKUPS, "coalesce(leaf.scope, 0) = coalesce(s.covers, 0)", "true"),
     Mutation("every scope up the chain is kept", LOOKUPS, "WHERE chain.leaf = leaf.id AND chain.scope IS NOT NULL", "WHERE false AND chain.scope IS NOT NULL"),
     Mutation("a grant for one instruction is for its scope", LOOKUPS, "AND covers(g.id, u.subject)", ""),
     Mutation("a grant begins with its day", LOOKUPS, "AND standing_grant.day >= g.valid_from", "AND true"),

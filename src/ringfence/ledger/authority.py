@@ -235,9 +235,6 @@ class Authority:
             for number in self._chain(under):
                 if self.grants[number].capped:
                     self.outstanding[number] -= posting.amount
-                    # A day on which something is counted has a row, even where all of it was released.
-                    if posting.action != 4:
-                        self.used.setdefault((number, day), 0)
                     if posting.action >= 3:
                         self.used[number, placed] -= posting.amount
 

@@ -165,6 +165,17 @@ def test_a_non_positive_account_has_a_ceiling(teller: Ledger) -> None:
     assert one(teller, replace(filled, amount_minor=70)).credit_balance_minor == 0
 
 
+def test_nothing_is_added_to_a_batch_of_a_bank_that_was_taken_over(teller: Ledger) -> None:
+    path = (teller.account("mirror", "bank"), teller.account("wallet", "ann"))
+    first = Instruction("1", "confirmed", "ann", path, 70, DAY)
+    assert teller.post([first], ("bank", 5)).refusals == []
+    for batch in (5, 4):
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match=f"batch {batch} of the bank was taken over"):
+            teller.post([replace(first, key="2")], ("bank", batch))
+    assert teller.post([first], ("bank", 5)).outcomes[0].replayed
+    assert teller.balances("wallet")["ann"] == 70
+
+
 def test_a_balance_never_overflows_on_the_side_that_gives(teller: Ledger) -> None:
     most = 10**15
     wishes = [arrival(teller, f"{client}-{i}", client, most) for client in ("ann", "bo") for i in range(2001)]

@@ -60,8 +60,8 @@ DECLARE
     r_client boolean []; r_member boolean []; r_payee boolean []; r_confirmed boolean []; r_held boolean [];
     r_back smallint []; r_ahead smallint []; r_reverses smallint [];
     r_ask integer []; r_finish integer []; r_asks integer []; r_finishes integer [];
-    -- Per grant that may count, parents first: caps, what is used of them, whether any is on the way up, what has changed.
-    leaves integer []; g_id integer []; g_parent integer []; g_capped boolean []; g_heavy boolean [];
+    -- Per grant that may count, parents first: caps, what is used of them, what has changed. Below a cap all are capped.
+    leaves integer []; g_id integer []; g_parent integer []; g_capped boolean [];
     g_item bigint []; g_daily bigint []; g_period bigint []; g_days integer []; g_exposure bigint [];
     g_today bigint []; g_lately bigint []; g_out bigint []; g_changed boolean [];
     -- Where a login has several grants for a route, or grants for some subjects: which of them each item has.
@@ -127,11 +127,7 @@ BEGIN
         FROM unnest(accounts) WITH ORDINALITY AS wanted (id, place) LEFT JOIN account AS x ON x.id = wanted.id;
         SELECT * INTO g_id, g_parent, g_capped, g_item, g_daily, g_period, g_days, g_exposure, g_today, g_lately, g_out
         FROM grants_with_parents(leaves, before.day);
-        g_heavy := g_capped;
-        FOR p IN 1..coalesce(cardinality(g_id), 0) LOOP
-            IF g_parent[p] > 0 THEN g_heavy[p] := g_capped[p] OR g_heavy[g_parent[p]]; END IF;
-            g_changed[p] := false;
-        END LOOP;
+        g_changed := array_fill(false, ARRAY[coalesce(cardinality(g_id), 0)]);
         IF simple THEN
             r_asks := places_of(r_ask, g_id); r_finishes := places_of(r_finish, g_id);
         ELSE
@@ -272,7 +268,7 @@ BEGIN
                 WHILE carrier = 0 AND (k <= ends OR k = ends + 1 AND i_owns[i] > 0) LOOP
                     IF k > ends THEN g := i_owns[i]; ELSIF NOT simple THEN g := c_grant[k]; END IF;
                     capped := 0;
-                    IF act <> 3 AND g_heavy[g] THEN
+                    IF act <> 3 AND g_capped[g] THEN
                         p := g;
                         WHILE p > 0 LOOP
                             IF NOT g_capped[p] THEN NULL;
@@ -356,7 +352,7 @@ BEGIN
             END IF;
             -- It counts against every grant up to the beginning of the chain; what is finished is no longer out under the
             -- grant that held it, and what is released was never used.
-            p := CASE WHEN act < 3 AND g_heavy[carrier] THEN carrier ELSE 0 END;
+            p := CASE WHEN act < 3 AND g_capped[carrier] THEN carrier ELSE 0 END;
             WHILE p > 0 LOOP
                 IF g_capped[p] THEN
                     g_today[p] := g_today[p] + a; g_lately[p] := g_lately[p] + a; g_changed[p] := true;
@@ -364,7 +360,7 @@ BEGIN
                 END IF;
                 p := g_parent[p];
             END LOOP;
-            p := CASE WHEN act > 1 AND g_heavy[h_grant[i]] THEN h_grant[i] ELSE 0 END;
+            p := CASE WHEN act > 1 AND g_capped[h_grant[i]] THEN h_grant[i] ELSE 0 END;
             WHILE p > 0 LOOP
                 IF g_capped[p] THEN
                     g_out[p] := g_out[p] - a; g_changed[p] := true;
