@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,10 @@ _WORDS = {
         "en": "{ledger:10} {batches:>8,} batches {postings:>10,} postings: chain, balances, holds, kinds, relations",
         "zh": "{ledger:10} {batches:>8,} 批 {postings:>10,} 笔:链、余额、冻结、种类、关系",
     },
+    "since": {
+        "en": "           after batch {since:,}, up to which it was verified before",
+        "zh": "           自已核验的批次 {since:,} 之后",
+    },
     "equation": {
         "en": "money equation: {at} at banks = {clients} clients + {fees} fees due + {suspense} suspense + {transit} in transit; "
         "{compared:,} take-overs compared",
@@ -28,8 +32,17 @@ _WORDS = {
 }
 
 
-def verify(store: StoreOption = None, as_json: JsonOption = False, language: LanguageOption = "en") -> None:
+def verify(
+    since_last: Annotated[
+        bool, typer.Option("--since-last", help="Only what was written since the last time that all was right.")
+    ] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
     """Check that nobody has changed the past: every book from its first batch, and the money equation through all of it.
+
+    Heads that were signed (ringfence head sign) are compared with what stands there now.
 
     Exit code 0: nothing is wrong. 1: something is, and where. 2: there is nothing to verify.
     """
@@ -39,7 +52,7 @@ def verify(store: StoreOption = None, as_json: JsonOption = False, language: Lan
     said = spoken(language)
     started = time.monotonic()
     with existing_store(store) as opened:
-        verdict = verify_circle(opened, banks_of(opened))
+        verdict = verify_circle(opened, banks_of(opened), since_last=since_last)
     if as_json:
         typer.echo(json.dumps(as_figures(verdict), ensure_ascii=False, indent=2))
     else:
@@ -64,6 +77,8 @@ def _print(verdict: CircleVerdict, language: str, seconds: float) -> None:
     cny = unit("CNY")
     for book in verdict.books:
         typer.echo(_WORDS["book"][language].format(ledger=book.ledger, batches=book.batches, postings=book.postings))
+        if book.since:
+            typer.echo(_WORDS["since"][language].format(since=book.since))
     equation = verdict.equation
     typer.echo(
         _WORDS["equation"][language].format(

@@ -7,12 +7,14 @@ there at that batch. Since every posting adds up to zero, the equation then held
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringfence.custody.circle import EXCHANGE
 from ringfence.custody.equation import Equation, EquationReader
 from ringfence.database import Store
 from ringfence.ledger import Ledger
+from ringfence.ledger.checkpoint import Checkpoint
+from ringfence.ledger.head import HeadMismatch, Heads
 from ringfence.ledger.replay import BatchRow, Finding, Replay
 from ringfence.ledger.verify import Verdict, verify
 
@@ -53,23 +55,29 @@ class CircleVerdict:
         return found
 
 
-def verify_circle(store: Store, banks: Sequence[str]) -> CircleVerdict:
-    """Verify the books of `banks` and of the exchange, through the auditors' logins."""
+def verify_circle(store: Store, banks: Sequence[str], *, since_last: bool = False) -> CircleVerdict:
+    """Verify the books of `banks` and of the exchange, through the auditors' logins, and every head that was signed.
+
+    From zero; or `since_last` time, from where the last verification that found nothing wrong got to. Errors: as
+    Heads.check.
+    """
+    heads = Heads(store)
     with EquationReader(store, banks) as reader:
         equation = reader.read()
     at_bank: dict[str, dict[int, int]] = {}
-    books = []
-    for bank in banks:
-        seen: dict[int, int] = {}
-        at_bank[bank] = seen
-
-        def at_batch(batch: BatchRow, replay: Replay, seen: dict[int, int] = seen) -> None:
-            seen[batch.id] = _sum(replay, "exchange-client-money")
-
-        with Ledger(store, bank, "auditor") as ledger:
-            books.append(verify(ledger, at_batch))
-    between: list[Finding] = []
+    reached: dict[str, int] = {}
+    books, between = [], []
     compared = 0
+
+    def at_batch(batch: BatchRow, replay: Replay) -> int:
+        return _sum(replay, "exchange-client-money")
+
+    for bank in banks:
+        with Ledger(store, bank, "auditor") as ledger:
+            between += heads.check(ledger)
+            verdict = verify(ledger, at_batch, _since(heads, bank, since_last=since_last))
+        books.append(verdict)
+        at_bank[bank] = verdict.notes
 
     def compare(batch: BatchRow, replay: Replay) -> None:
         nonlocal compared
@@ -79,13 +87,49 @@ def verify_circle(store: Store, banks: Sequence[str]) -> CircleVerdict:
         written = -_sum(replay, "bank-cash", owner=batch.source)
         there = at_bank.get(bank, {}).get(batch.source_batch)
         compared += 1
+        reached[bank] = batch.source_batch
         if written != there:
             what = f"{written} written down, {there} at {bank} after its batch {batch.source_batch}"
             between.append(Finding(EXCHANGE, f"batch {batch.id}", what))
 
     with Ledger(store, EXCHANGE, "auditor") as ledger:
-        books.append(verify(ledger, compare))
-    return CircleVerdict(tuple(books), tuple(between), compared, equation)
+        between += heads.check(ledger)
+        books.append(verify(ledger, compare, _since(heads, EXCHANGE, since_last=since_last)))
+    found = CircleVerdict(tuple(books), tuple(between), compared, equation)
+    if found.ok:
+        for book in books:
+            _keep(heads, book, reached.get(book.ledger, 0))
+    return found
+
+
+def require_untouched(store: Store, banks: Sequence[str]) -> None:
+    """Before anything runs on these books: that they are what was signed, and that all since the last time is right.
+
+    Errors: HeadMismatch, which names the first thing that is wrong; as verify_circle.
+    """
+    verdict = verify_circle(store, banks, since_last=True)
+    if not verdict.ok:
+        first = verdict.findings[0]
+        raise HeadMismatch(ledger=first.ledger, detail=f"{first.where}: {first.what}")
+
+
+def sign_heads(store: Store, banks: Sequence[str]) -> None:
+    """Sign the head of every book. Errors: as Heads.sign."""
+    heads = Heads(store)
+    for book in (*banks, EXCHANGE):
+        with Ledger(store, book, "auditor") as auditor:
+            heads.sign(auditor)
+
+
+def _since(heads: Heads, book: str, *, since_last: bool) -> Checkpoint | None:
+    return Checkpoint.read(heads.verified(book)) if since_last else None
+
+
+def _keep(heads: Heads, book: Verdict, reached: int) -> None:
+    """Keep where the verification got to, with what the exchange may still take over."""
+    if book.checkpoint is not None:
+        notes = {batch: amount for batch, amount in book.checkpoint.notes.items() if batch >= reached}
+        replace(book.checkpoint, notes=notes).write(heads.verified(book.ledger))
 
 
 def _sum(replay: Replay, kind: str, owner: int | None = None) -> int:

@@ -17,7 +17,17 @@ from typing import Any, ClassVar
 import psycopg
 
 from ringfence import calendar, ring
-from ringfence.custody import EXCHANGE, AuditRefusal, Circle, Equation, EquationReader, Transfers, create_circle
+from ringfence.custody import (
+    EXCHANGE,
+    AuditRefusal,
+    Circle,
+    Equation,
+    EquationReader,
+    Transfers,
+    create_circle,
+    require_untouched,
+    sign_heads,
+)
 from ringfence.database import SchemaChanged, Store, drop_ledger, ledgers, migrate_ledger, sql_files
 from ringfence.demo.people import (
     BANKS,
@@ -32,6 +42,7 @@ from ringfence.demo.people import (
 from ringfence.demo.wishes import Morning, Wishes, wish
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Caps, DeclaredOtherwise, Refusal
+from ringfence.ledger.head import Heads
 from ringfence.margin import market as markets
 from ringfence.margin import parameters
 from ringfence.margin.day_end import SCHEMA, DayEnd, Settled, create_day_end
@@ -149,14 +160,16 @@ def run(
 
     `show` is called after every day, `watch` after every commit.
 
-    Errors: DemoRunning; NotADemo; as the rooms below.
+    Errors: DemoRunning; NotADemo; HeadMismatch, where somebody changed the books of an interrupted run; as the rooms below.
     """
     with store.connect() as administrator, _alone(administrator):
         went_on = _prepare(store, administrator, plan)
+        if went_on:
+            require_untouched(store, BANKS)
         watch = watch or Watch()
         with Circle(store, BANKS, watch) as circle, EquationReader(store, BANKS) as reader:
             watch.reader = reader
-            return _Run(administrator, circle, plan, watch, show).live(went_on=went_on)
+            return _Run(store, administrator, circle, plan, watch, show).live(went_on=went_on)
 
 
 @contextlib.contextmanager
@@ -186,6 +199,7 @@ def _prepare(store: Store, administrator: psycopg.Connection[Any], plan: Plan) -
             return True
     for schema in ("demo", SCHEMA, *BANKS, EXCHANGE):
         drop_ledger(administrator, schema)
+        Heads(store).forget(schema)
     _create(store)
     administrator.execute("INSERT INTO demo.run VALUES (true, %s, %s, %s)", (plan.days, plan.clients, plan.seed))
     return False
@@ -202,12 +216,14 @@ def _create(store: Store) -> None:
 class _Run:
     def __init__(
         self,
+        store: Store,
         administrator: psycopg.Connection[Any],
         circle: Circle,
         plan: Plan,
         watch: Watch,
         show: Callable[[DayDone], None],
     ) -> None:
+        self._store = store
         self._memory = administrator
         self._circle = circle
         self._plan = plan
@@ -263,6 +279,7 @@ class _Run:
         if _last_of_month(day):
             refused += transfers.pay_out_fees(day, f"fees:{day}", RESERVE_BANK)
         settled = self._day_end.settle(day, transfers)
+        sign_heads(self._store, BANKS)
         watch, self._watch.checks, self._watch.transit_nonzero = replace(self._watch), 0, 0
         self._watch.failures = []
         self._memory.execute(

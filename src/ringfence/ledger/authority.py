@@ -52,14 +52,12 @@ class Authority:
     covers: Callable[[int, int], bool]
     grants: dict[int, Given] = field(default_factory=dict)
     ended: dict[int, int] = field(default_factory=dict)
-    used: dict[tuple[int, date], int] = field(default_factory=dict)
+    used: dict[int, dict[date, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     outstanding: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     # By client: the grant of the account that it has, the one that waits, and who ever had one.
     accounts: dict[int, int] = field(default_factory=dict)
     waiting: dict[int, int] = field(default_factory=dict)
     bound_before: set[int] = field(default_factory=set)
-    # Under which grant a hold was placed, and on which day.
-    holds: dict[int, tuple[int, date]] = field(default_factory=dict)
 
     def declare(self, power: str, route: int | None, grantee: str, cool_off_days: int | None, owner: str) -> None:
         """Take a grant with which a chain begins."""
@@ -188,12 +186,6 @@ class Authority:
 
     def carry(self, posting: Any, login: str, day: date) -> Iterator[str]:
         """Let the posting's grant carry it, and tell what about that does not follow."""
-        if posting.action == 4:
-            # Nobody asked for it: it gives back what the hold used.
-            if posting.under != self.holds.get(posting.about, (0,))[0]:
-                yield f"it expired under grant {posting.under}, which is not the one that held"
-            self._finish(posting, day)
-            return
         grant = self.grants.get(posting.under)
         power = "ask" if posting.action <= 1 else "finish"
         if grant is None or posting.under in self.ended:
@@ -209,17 +201,17 @@ class Authority:
                 yield f"grant {number} is not for party {posting.subject}"
             if posting.action != 3 and self.grants[number].capped:
                 yield from self._count(number, posting, day)
-        self._finish(posting, day)
 
     def _count(self, number: int, posting: Any, day: date) -> Iterator[str]:
         grant = self.grants[number]
-        self.used[number, day] = used = self.used.get((number, day), 0) + posting.amount
+        by_day = self.used[number]
+        by_day[day] += posting.amount
         if posting.action == 1:
             self.outstanding[number] += posting.amount
-        lately = sum(self.used.get((number, day - timedelta(back)), 0) for back in range(grant.period_days or 1))
+        lately = sum(by_day.get(day - timedelta(back), 0) for back in range(grant.period_days or 1))
         for cap, reached in (
             ("per_item", posting.amount),
-            ("per_day", used),
+            ("per_day", by_day[day]),
             ("per_period", lately),
             ("exposure", self.outstanding[number]),
         ):
@@ -227,16 +219,13 @@ class Authority:
             if most is not None and reached > most:
                 yield f"it brings grant {number} to {reached} {cap}, beyond {most}"
 
-    def _finish(self, posting: Any, day: date) -> None:
-        if posting.action == 1:
-            self.holds[posting.id] = (posting.under, day)
-        elif posting.action >= 2 and posting.about in self.holds:
-            under, placed = self.holds[posting.about]
-            for number in self._chain(under):
-                if self.grants[number].capped:
-                    self.outstanding[number] -= posting.amount
-                    if posting.action >= 3:
-                        self.used[number, placed] -= posting.amount
+    def finish(self, posting: Any, under: int, placed: date) -> None:
+        """Give back what a hold, placed `under` a grant on a day, had out; and what it had used, if it is released."""
+        for number in self._chain(under):
+            if self.grants[number].capped:
+                self.outstanding[number] -= posting.amount
+                if posting.action >= 3:
+                    self.used[number][placed] -= posting.amount
 
     def _chain(self, number: int) -> Iterator[int]:
         step: int | None = number

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
+from psycopg.pq import TransactionStatus
+
 from ringfence.ledger.registry import AccountName, Registry
 
 _BATCHES = 200
@@ -74,8 +76,11 @@ def journal_after(ledger: Registry, batch: int = 0) -> Iterator[JournalBatch]:
 
 
 def _page(ledger: Registry, after: int) -> list[JournalBatch]:
+    whole = ledger.connection.info.transaction_status is TransactionStatus.INTRANS
     with ledger.connection.transaction():
-        ledger.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        if not whole:
+            # Else the reader's own snapshot is the one.
+            ledger.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         batches = ledger.rows(
             "SELECT id, what, recorded_at, day, login, document, first_posting, postings "
             "FROM {}.batch WHERE id > %s ORDER BY id LIMIT %s",

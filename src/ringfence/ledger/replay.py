@@ -104,6 +104,7 @@ class OpenHold:
 
     placed: PostingRow
     path: tuple[int, ...]
+    day: date
     expires: date
     rest: int
 
@@ -225,7 +226,8 @@ class Replay:
         asker = route["finishes"] if posting.action >= 2 else route["asks"]
         if batch.login != asker and posting.action != 4:
             yield f"login {batch.login} walked route {route['name']}, which is {asker}'s"
-        yield from self.authority.carry(posting, batch.login, self.day)
+        if posting.action != 4:
+            yield from self.authority.carry(posting, batch.login, self.day)
         if self.day <= self.closed_through:
             yield "no day was open"
         if posting.value_date <= self.closed_through:
@@ -347,7 +349,7 @@ class Replay:
     ) -> Iterator[str]:
         debit, credit = self.accounts[path[0]], self.accounts[path[-1]]
         if posting.action == 1:
-            self.open_holds[posting.id] = OpenHold(posting, tuple(path), expires, posting.amount)
+            self.open_holds[posting.id] = OpenHold(posting, tuple(path), self.day, expires, posting.amount)
             debit.held_out += posting.amount
             credit.held_in += posting.amount
         elif posting.action >= 2:
@@ -378,6 +380,9 @@ class Replay:
             yield f"{held.rest} was left of hold {placed.id}"
         if (posting.action == 2 and expired) or (posting.action == 4 and not expired):
             yield f"hold {placed.id} expired after {held.expires}"
+        if posting.action == 4 and posting.under != placed.under:
+            yield f"it expired under grant {posting.under}, which is not the one that held"
+        self.authority.finish(posting, placed.under, held.day)
         held.rest -= posting.amount
         if held.rest <= 0:
             del self.open_holds[placed.id]

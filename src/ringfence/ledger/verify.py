@@ -19,6 +19,7 @@ from psycopg import sql
 
 from ringfence.ledger.arrays import ByteaArray, DateArray, Int2Array, Int4Array, Int8Array, TextArray
 from ringfence.ledger.authority import Given
+from ringfence.ledger.checkpoint import Checkpoint
 from ringfence.ledger.declaration import role
 from ringfence.ledger.ledger import Ledger
 from ringfence.ledger.replay import BatchRow, EntryRow, Finding, HoldRow, Original, PostingRow, Replay
@@ -32,12 +33,19 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was read and what was found; a verifier stops looking after 50 findings."""
+    """What was read and what was found; a verifier stops looking after 50 findings.
+
+    `batches` and `postings` were read, beyond the `since` batches that were verified before; `notes` are what the
+    observer noted, by batch; `checkpoint` is where the next one can go on, if nothing is wrong.
+    """
 
     ledger: str
     batches: int
     postings: int
     findings: tuple[Finding, ...]
+    since: int
+    notes: dict[int, int]
+    checkpoint: Checkpoint | None
 
     @property
     def ok(self) -> bool:
@@ -45,27 +53,35 @@ class Verdict:
         return not self.findings
 
 
-def verify(ledger: Ledger, observe: Callable[[BatchRow, Replay], None] = lambda batch, replay: None) -> Verdict:
-    """Verify `ledger` from zero. `observe` is called after each batch with the state that it left.
+Observer = Callable[[BatchRow, Replay], int | None]
 
-    Rows that are missing, added, changed or exchanged anywhere before the head are found; a journal that was cut off
-    together with its head is not: that takes a copy of the head kept elsewhere.
+
+def verify(ledger: Ledger, observe: Observer = lambda batch, replay: None, since: Checkpoint | None = None) -> Verdict:
+    """Verify `ledger` from zero, or what was written `since` an earlier verification, and all that the kernel keeps.
+
+    `observe` is called after each batch with the state that it left; what it returns is noted in the checkpoint. From
+    zero, rows that are missing, added, changed or exchanged anywhere before the head are found; a journal that was cut
+    off together with its head is not: that takes a copy of the head kept elsewhere.
     """
     with ledger.connection.transaction():
         ledger.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         ledger.connection.execute("SET LOCAL cursor_tuple_fraction = 1")
-        return _Verification(ledger, observe).verdict()
+        return _Verification(ledger, observe, since).verdict()
 
 
 class _Verification:
-    def __init__(self, ledger: Ledger, observe: Callable[[BatchRow, Replay], None]) -> None:
+    def __init__(self, ledger: Ledger, observe: Observer, since: Checkpoint | None) -> None:
         self._ledger = ledger
         self._observe = observe
         self._replay = Replay(role(ledger.name, "owner"), self._original)
         self._link = _GENESIS
         self._batches = 0
         self._postings = 0
+        self._notes: dict[int, int] = {}
         self._findings: list[Finding] = []
+        if since is not None:
+            self._go_on(since)
+        self._before = self._batches, self._postings
 
     def verdict(self) -> Verdict:
         postings = _Ahead(self._stream(PostingRow, "posting"), lambda row: row.id)
@@ -81,7 +97,29 @@ class _Verification:
                     self._find(f"{name} {row.id}", "it belongs to no batch")
             self._head()
             self._tables()
-        return Verdict(self._ledger.name, self._batches, self._postings, tuple(self._findings))
+        kept = None
+        if not self._findings:
+            kept = Checkpoint.of(self._replay, self._batches, self._postings, self._link, self._notes)
+        since, read_before = self._before
+        return Verdict(
+            self._ledger.name,
+            self._batches - since,
+            self._postings - read_before,
+            tuple(self._findings),
+            since,
+            self._notes,
+            kept,
+        )
+
+    def _go_on(self, since: Checkpoint) -> None:
+        since.restore(self._replay)
+        self._link, self._batches, self._postings = since.link, since.batch, since.posting
+        self._notes = dict(since.notes)
+        rows = self._ledger.rows(
+            "SELECT link, first_posting + postings - 1 FROM {}.batch WHERE id = %s", (since.batch,)
+        )
+        if rows != [(since.link, since.posting)]:
+            self._find(f"batch {since.batch}", "it is not the one up to which this ledger was verified before")
 
     # -- the journal ------------------------------------------------------------------------------------------------
 
@@ -103,7 +141,9 @@ class _Verification:
             self._take(batch, *written)
         except (KeyError, ValueError, TypeError, IndexError) as error:
             self._find(where, f"it cannot be understood ({type(error).__name__}: {error})")
-        self._observe(batch, self._replay)
+        note = self._observe(batch, self._replay)
+        if note is not None:
+            self._notes[batch.id] = note
 
     def _take(self, batch: BatchRow, postings: list[PostingRow], entries: list[EntryRow], holds: list[HoldRow]) -> None:
         if batch.what == "declare":
@@ -144,6 +184,8 @@ class _Verification:
         expected = (self._batches, self._postings, self._link, self._replay.day, self._replay.closed_through)
         if rows != [expected]:
             self._find("head", "it is not the end of the journal")
+        if self._before[0]:
+            return
         repeated = self._ledger.rows("SELECT key FROM {}.posting GROUP BY key HAVING count(*) > 1 LIMIT 1")
         for (key,) in repeated:
             self._find(f"key {key}", "it was carried out more than once")
@@ -238,12 +280,13 @@ class _Verification:
             ],
             f"SELECT id, {', '.join(names)}, ended, outstanding FROM {{}}.grants ORDER BY id",
         )
-        used = {
+        counted = {(under, day): n for under, by_day in authority.used.items() for day, n in by_day.items()}
+        found = {
             (under, day): used for under, day, used in self._ledger.rows("SELECT under, day, used FROM {}.grant_use")
         }
-        for what in sorted(used.keys() | authority.used.keys()):
+        for what in sorted(found.keys() | counted.keys()):
             # A row of nothing may stand where all was released, or taken back with its group.
-            if used.get(what, 0) != authority.used.get(what, 0):
+            if found.get(what, 0) != counted.get(what, 0):
                 self._find(f"grant {what[0]}", f"its use on {what[1]} is not what its postings add up to")
         members = self._ledger.rows("SELECT name, party FROM {}.group_member")
         if set(members) != {(group, party) for group, parties in self._replay.groups.items() for party in parties}:
@@ -259,10 +302,13 @@ class _Verification:
             self._find(f"{table} {number}", "nothing in the journal made it")
 
     def _stream(self, kind: type[_Row], table: str) -> Iterator[_Row]:
-        query = sql.SQL("SELECT {} FROM {}.{} ORDER BY id").format(
+        batches, postings = self._before
+        after = {"batch": batches, "entry": postings * 8 + 7}.get(table, postings)
+        query = sql.SQL("SELECT {} FROM {}.{} WHERE id > {} ORDER BY id").format(
             sql.SQL(", ").join(map(sql.Identifier, kind._fields)),
             sql.Identifier(self._ledger.name),
             sql.Identifier(table),
+            sql.Literal(after),
         )
         with self._ledger.connection.cursor(name=f"verify_{table}", binary=True) as cursor:
             cursor.itersize = _PAGE
