@@ -71,7 +71,7 @@ MUTATIONS = (
     Mutation("a reversal is of its route, party and amount", LOOKUPS, "(o.route, o.subject, o.amount) = (w.reverses, w.subject, w.amount)", "true"),
     Mutation("a posting is reversed once", LOOKUPS, "AND NOT EXISTS (SELECT FROM posting AS f WHERE f.about = o.id AND f.action = 0 AND f.about <> 0)", ""),
     Mutation("a reversal names what it reverses", POST, "OR act = 0 AND r_reverses[r] > 0 THEN", "OR act = 0 AND r_reverses[r] > 0 AND abouts[i] > 0 THEN"),
-    Mutation("a group is taken back", POST, "culprit := i; undoing := true;", "culprit := i; undoing := false;"),
+    Mutation("a group is taken back", POST, "a := -a; carrier := i_carrier[i];", "a := 0; carrier := i_carrier[i];"),
     Mutation("a group is refused whole", POST, "status[closing] := 32; figure[closing] := i;", "NULL;"),
     Mutation("a group is carried out once", POST, "IF again <> (code = 1) THEN code := 32; seen := opening; END IF;", ""),
     Mutation("a value date is not too early", POST, "(value_dates[i] >= before.day - r_back[r]) IS NOT TRUE", "false"),

@@ -413,6 +413,10 @@ def test_a_posting_is_reversed_once_on_the_route_that_reverses_it(teller: Ledger
         (replace(recall, path=(*recall.path[:2], clerk.account("wallet", "bo")), subject="bo"), Control.DIFFERS),
     ):
         refused(one(clerk, bent), control, bent.reverses)
+    # Of the same party, in the same amount, on the same route, and yet other accounts.
+    metal = (teller.account("wallet", "ann", "AU9999"), teller.account("outside", "world", "AU9999"))
+    back = replace(arrived, key="b", route="return", path=metal, reverses=first)
+    refused(one(teller, back), Control.DIFFERS, first)
     outcomes = clerk.post([recall, replace(recall, key="twice")]).outcomes
     assert (outcomes[0].debit_balance_minor, outcomes[0].credit_balance_minor) == (0, 100)
     refused(outcomes[1], Control.REVERSAL, second)

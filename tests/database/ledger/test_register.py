@@ -117,6 +117,20 @@ def test_a_path_starts_and_ends_where_money_may_stay(store: Store, path: tuple[s
         create_ledger(store, "bent", bent)
 
 
+@pytest.mark.parametrize(
+    "back",
+    [
+        Route("back", ("wallet", "outside"), "teller", reverses="deposit"),
+        Route("back", ("wallet", "transit", "pool"), "teller", reverses="deposit"),
+        Route("back", ("pool", "transit", "wallet"), "teller", "clerk", reverses="deposit"),
+    ],
+)
+def test_what_reverses_a_route_goes_its_path_backwards_and_at_once(store: Store, back: Route) -> None:
+    bent = replace(DECLARATION, routes=(*DECLARATION.routes, back))
+    with pytest.raises(psycopg.errors.CheckViolation):
+        create_ledger(store, "bent", bent)
+
+
 def test_who_takes_over_nothing_cannot_say_that_it_did(store: Store) -> None:
     call = (
         "SELECT trial.post('{1}', '{1}', '{1}', '{0}', '{0}', '{0}', '{1}', '{1}', '{1}', "
