@@ -6,7 +6,7 @@ import datetime
 from dataclasses import replace
 
 from ringfence.database import Store
-from ringfence.ledger import AccountName, Binding, Declaration, Kind, Ledger, Party, Route, create_ledger
+from ringfence.ledger import AccountName, Binding, Declaration, Instruction, Kind, Ledger, Party, Route, create_ledger
 
 LEDGER = "trial"
 DAY = datetime.date(2020, 3, 6)
@@ -78,6 +78,14 @@ def account_number(client: str) -> str:
 def binding(client: str) -> Binding:
     """The account of a client, as both institutions say it."""
     return Binding(client, "bank", account_number(client), f"id-{client}")
+
+
+def arrival(
+    ledger: Ledger, key: str, client: str, amount_minor: int, unit: str = "CNY", value_date: datetime.date = DAY
+) -> Instruction:
+    """Money that reaches a client's wallet from outside."""
+    path = (ledger.account("outside", "world", unit), ledger.account("wallet", client, unit))
+    return Instruction(key, "arrival", client, path, amount_minor, value_date)
 
 
 def make_trial_ledger(store: Store) -> None:

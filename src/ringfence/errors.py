@@ -6,7 +6,7 @@ those figures only at the edge, in English or in Chinese, so that a program can 
     RingfenceError              nothing was written
     ├── BadInput                the caller gave something unusable: field, value, what would be right
     ├── StoreError              the database is absent, too old, or newer than this code   (ringfence.database)
-    ├── Refused                 the ledger refused a posting: control, figures, who could grant it (ringfence.ledger)
+    ├── Refused                 the ledger refused an instruction that is no posting: control, field, value (ringfence.ledger)
     └── ...                     each room declares its own below these
 """
 

@@ -186,9 +186,9 @@ def _line(grant: Grant, book: str, language: Language) -> str:
 
 
 def _amount(amount_minor: int) -> str:
-    from ringfence.money import grouped, unit
+    from ringfence.money import unit, with_unit
 
-    return f"{grouped(amount_minor, unit('CNY'))} CNY"
+    return with_unit(amount_minor, unit("CNY"))
 
 
 def _as_figures(grant: Grant) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ringfence.cli.options import JsonOption, LanguageOption, StoreOption, auditor, existing_store, spoken
+from ringfence.cli.options import JsonOption, LanguageOption, StoreOption, existing_store, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,7 @@ def sign(
     """
     from dataclasses import asdict
 
+    from ringfence.ledger import Ledger
     from ringfence.ledger.head import Heads
 
     said = spoken(language)
@@ -64,7 +65,7 @@ def sign(
         heads = Heads(opened)
         signed = []
         for name in _books(opened, book):
-            with auditor(opened, name) as ledger:
+            with Ledger(opened, name, "auditor") as ledger:
                 signed.append(heads.sign(ledger, key))
     if as_json:
         typer.echo(json.dumps([asdict(head) for head in signed], indent=2))
@@ -97,6 +98,7 @@ def check(
 
     Exit code 0: all agree. 1: something was cut off, or written anew, or a head was forged or taken out.
     """
+    from ringfence.ledger import Ledger
     from ringfence.ledger.head import Heads
 
     said = spoken(language)
@@ -104,7 +106,7 @@ def check(
     with existing_store(store) as opened:
         kept = Heads(opened)
         for name in _books(opened, book):
-            with auditor(opened, name) as ledger:
+            with Ledger(opened, name, "auditor") as ledger:
                 copy = None if heads is None else heads / name
                 findings += kept.check(ledger, public, copy)
                 counts[name] = kept.count(name, copy)

@@ -170,6 +170,6 @@ def balances(
 
 
 def _amount(amount_minor: int, code: str) -> str:
-    from ringfence.money import grouped, unit
+    from ringfence.money import unit, with_unit
 
-    return f"{grouped(amount_minor, unit(code))} {code}"
+    return with_unit(amount_minor, unit(code))

@@ -22,7 +22,7 @@ from ringfence.custody.equation import BankSide, Equation, EquationReader
 from ringfence.custody.report import BankBatch, Line, report_after, taken_over
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.custody.transfers import AuditRefusal, Cover, CoverSource, Deposit, Transfers, Withdrawal
-from ringfence.custody.verify import CircleVerdict, require_untouched, sign_heads, verify_circle
+from ringfence.custody.verify import CircleVerdict, require_untouched, verify_circle
 
 __all__ = [
     "CLEARING",
@@ -49,7 +49,6 @@ __all__ = [
     "create_circle",
     "report_after",
     "require_untouched",
-    "sign_heads",
     "take_over",
     "taken_over",
     "verify_circle",

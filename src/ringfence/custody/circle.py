@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, ClassVar
 from ringfence.database import Store, ledgers
 from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import AccountName, Binding, Caps, Ledger, Party, create_ledger, create_member_login
+from ringfence.ledger.head import Heads
 from ringfence.money import render, unit
 from ringfence.ring import Ring
 
@@ -153,8 +155,13 @@ class Circle:
             return standing[0].id
         for grant in standing:
             self.officer.revoke(f"revoke:{grant.id}", grant.id)
-        key = f"withdrawals:{len(self.officer.grants())}"
-        return self.officer.give(key, parent=own.id, grantee="clerk", caps=caps)
+        return self.officer.give(str(uuid.uuid4()), parent=own.id, grantee="clerk", caps=caps)
+
+    def sign_heads(self) -> None:
+        """Sign the head of every book. Errors: as Heads.sign."""
+        heads = Heads(self._store)
+        for ledger in (*self.bank_clerk.values(), self.settlement):
+            heads.sign(ledger)
 
     def register(self, members: Iterable[Member], clients: Iterable[Client]) -> None:
         """Register members and clients where they are known, and bind each client at its bank and at the exchange.
@@ -203,18 +210,18 @@ class Circle:
                     *((AccountName("client-cash", client.name), None) for client in clients),
                 ],
             )
-            for member in members:
-                create_member_login(self._store, EXCHANGE, member.name)
-                self._let_read(registrar, member.name)
+            self._let_read(registrar, members)
         self.bind(clients)
 
-    @staticmethod
-    def _let_read(registrar: Ledger, member: str) -> None:
-        """A member reads its clients under a grant of the registrar's."""
+    def _let_read(self, registrar: Ledger, members: Iterable[Member]) -> None:
+        """Members read their clients, each under a grant of the registrar's."""
         own = registrar.granted(None)[0]
-        if not any(g.parent == own.id and g.scope == member and not g.ended for g in registrar.grants()):
-            key = f"read:{len(registrar.grants())}"
-            registrar.give(key, parent=own.id, grantee=f"member_{member}", scope=member)
+        readers = {grant.scope for grant in registrar.grants("read") if not grant.ended}
+        for member in members:
+            create_member_login(self._store, EXCHANGE, member.name)
+            if member.name not in readers:
+                grantee = f"member_{member.name}"
+                registrar.give(str(uuid.uuid4()), parent=own.id, grantee=grantee, scope=member.name)
 
     def bind(self, clients: Iterable[Client]) -> None:
         """Bind clients to their accounts, or to other ones (K5): opened and bound by the bank, bound by the exchange, and
@@ -223,6 +230,8 @@ class Circle:
         Errors: Refused where the two do not say the same, or for an account of another client.
         """
         wanted = [client.binding for client in clients]
+        # What each institution says of its clients' accounts: what it has bound last.
+        says: dict[str, dict[str, Binding]] = {}
         for book in (*self.banks, EXCHANGE):
             here = [binding for binding in wanted if book in (binding.bank, EXCHANGE)]
             with self._as("registrar", book) as registrar:
@@ -230,7 +239,7 @@ class Circle:
                     registrar.register(accounts=_new_accounts(registrar, here))
                 said = {registered.binding for registered in registrar.bindings()}
                 registrar.bind([binding for binding in here if binding not in said])
-        says = {book: self._says(book) for book in (*self.banks, EXCHANGE)}
+                says[book] = {registered.binding.client: registered.binding for registered in registrar.bindings()}
         for book in (*self.banks, EXCHANGE):
             with self._as("intake", book) as intake:
                 waiting = [registered.binding for registered in intake.bindings() if registered.waiting]
@@ -241,11 +250,6 @@ class Circle:
         for ledger in self.ledgers:
             ledger.refresh()
         self._registered = None
-
-    def _says(self, book: str) -> dict[str, Binding]:
-        """What an institution says of its clients' accounts: what it has bound last."""
-        with self._as("auditor", book) as auditor:
-            return {registered.binding.client: registered.binding for registered in auditor.bindings()}
 
     def _as(self, person: str, book: str) -> Ledger:
         return Ledger(self._store, book, person, self._watch)

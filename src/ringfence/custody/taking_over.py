@@ -36,7 +36,7 @@ def take_over(circle: Circle) -> None:
 
 def _take_over(link: Ledger, batch: BankBatch) -> None:
     # What the bank has posted on a day that is closed here is booked on the day that is open.
-    day, closed_through = link.day, link.closed_through
+    ((day, closed_through),) = link.rows("SELECT day, closed_through FROM {}.head")
     lines = [line if line.value_date > closed_through else replace(line, value_date=day) for line in batch.lines]
     instructions = [_booking(link, batch.bank, line) for line in lines]
     over = (batch.bank, batch.batch)

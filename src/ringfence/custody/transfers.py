@@ -21,7 +21,7 @@ from ringfence.custody.circle import CLEARING, EXCHANGE, Circle
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.errors import Language
 from ringfence.ledger import Action, Binding, Caps, Control, Instruction, Outcome, Refusal
-from ringfence.money import grouped, unit
+from ringfence.money import unit, with_unit
 
 CoverSource = Literal["member-guarantee", "exchange-reserve"]
 
@@ -57,10 +57,10 @@ class AuditRefusal:
 
     def text(self, language: Language = "en") -> str:
         """Say it for a reader of `language`."""
-        asked, most = grouped(self.withdrawal.amount_minor, _CNY), grouped(self.withdrawable_minor, _CNY)
+        asked, most = with_unit(self.withdrawal.amount_minor, _CNY), with_unit(self.withdrawable_minor, _CNY)
         if language == "zh":
-            return f"出金审核 (K4):申请 {asked} CNY,可取 {most} CNY;补入资金或平仓后方可办理"
-        return f"audit (K4): {asked} CNY asked, {most} CNY withdrawable; paying in or closing positions would raise it"
+            return f"出金审核 (K4):申请 {asked},可取 {most};补入资金或平仓后方可办理"
+        return f"audit (K4): {asked} asked, {most} withdrawable; paying in or closing positions would raise it"
 
     def __str__(self) -> str:
         return self.text("en")
@@ -247,10 +247,9 @@ class Transfers:
         passed = [
             outcome.instruction
             for outcome in outcomes
-            if outcome.refusal
-            and outcome.refusal.control is Control.ITEM
-            and self._let_pass(asked[outcome.instruction.key], second)
+            if outcome.refusal and outcome.refusal.control is Control.ITEM and second(asked[outcome.instruction.key])
         ]
+        self._let_pass(passed)
         again = {instruction.key for instruction in passed}
         refusals += _refusals(outcome for outcome in outcomes if outcome.instruction.key not in again)
         refusals += _refusals(clerk.post_in_batches(passed))
@@ -258,19 +257,20 @@ class Transfers:
         refusals += self.order()
         return refusals
 
-    def _let_pass(self, withdrawal: Withdrawal, second: Callable[[Withdrawal], bool]) -> bool:
-        if not second(withdrawal):
-            return False
+    def _let_pass(self, instructions: Sequence[Instruction]) -> None:
+        if not instructions:
+            return
         officer = self._circle.officer
-        officer.give(
-            f"second:{withdrawal.key}",
-            parent=officer.granted("withdrawal")[0].id,
-            grantee="clerk",
-            scope=withdrawal.client,
-            only_for=withdrawal.key,
-            caps=Caps(per_item_minor=withdrawal.amount_minor),
-        )
-        return True
+        own = officer.granted("withdrawal")[0]
+        for asked in instructions:
+            officer.give(
+                f"second:{asked.key}",
+                parent=own.id,
+                grantee="clerk",
+                scope=asked.subject,
+                only_for=asked.key,
+                caps=Caps(per_item_minor=asked.amount_minor),
+            )
 
     def pay_out_fees(self, day: datetime.date, key: str, bank: str) -> list[Refusal]:
         """Pay all fees that are due out of the circle at `bank`: hold them, order the payment, post it."""

@@ -15,7 +15,8 @@ from ringfence.database import Store
 from ringfence.ledger import Ledger
 from ringfence.ledger.checkpoint import Checkpoint
 from ringfence.ledger.head import HeadMismatch, Heads
-from ringfence.ledger.replay import BatchRow, Finding, Replay
+from ringfence.ledger.replay import Replay
+from ringfence.ledger.rows import BatchRow, Finding
 from ringfence.ledger.verify import Verdict, verify
 
 
@@ -111,14 +112,6 @@ def require_untouched(store: Store, banks: Sequence[str]) -> None:
     if not verdict.ok:
         first = verdict.findings[0]
         raise HeadMismatch(ledger=first.ledger, detail=f"{first.where}: {first.what}")
-
-
-def sign_heads(store: Store, banks: Sequence[str]) -> None:
-    """Sign the head of every book. Errors: as Heads.sign."""
-    heads = Heads(store)
-    for book in (*banks, EXCHANGE):
-        with Ledger(store, book, "auditor") as auditor:
-            heads.sign(auditor)
 
 
 def _since(heads: Heads, book: str, *, since_last: bool) -> Checkpoint | None:

@@ -26,7 +26,6 @@ from ringfence.custody import (
     Transfers,
     create_circle,
     require_untouched,
-    sign_heads,
 )
 from ringfence.database import SchemaChanged, Store, drop_ledger, ledgers, migrate_ledger, sql_files
 from ringfence.demo.people import (
@@ -169,7 +168,7 @@ def run(
         watch = watch or Watch()
         with Circle(store, BANKS, watch) as circle, EquationReader(store, BANKS) as reader:
             watch.reader = reader
-            return _Run(store, administrator, circle, plan, watch, show).live(went_on=went_on)
+            return _Run(administrator, circle, plan, watch, show).live(went_on=went_on)
 
 
 @contextlib.contextmanager
@@ -216,14 +215,12 @@ def _create(store: Store) -> None:
 class _Run:
     def __init__(
         self,
-        store: Store,
         administrator: psycopg.Connection[Any],
         circle: Circle,
         plan: Plan,
         watch: Watch,
         show: Callable[[DayDone], None],
     ) -> None:
-        self._store = store
         self._memory = administrator
         self._circle = circle
         self._plan = plan
@@ -279,7 +276,7 @@ class _Run:
         if _last_of_month(day):
             refused += transfers.pay_out_fees(day, f"fees:{day}", RESERVE_BANK)
         settled = self._day_end.settle(day, transfers)
-        sign_heads(self._store, BANKS)
+        self._circle.sign_heads()
         watch, self._watch.checks, self._watch.transit_nonzero = replace(self._watch), 0, 0
         self._watch.failures = []
         self._memory.execute(

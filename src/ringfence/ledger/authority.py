@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
+from ringfence.ledger.rows import BatchRow, PostingRow
+
 CAPS = ("per_item", "per_day", "per_period", "exposure")
 
 
@@ -52,22 +54,46 @@ class Authority:
     covers: Callable[[int, int], bool]
     grants: dict[int, Given] = field(default_factory=dict)
     ended: dict[int, int] = field(default_factory=dict)
+    # What the last document ended.
+    just_ended: list[int] = field(default_factory=list)
     used: dict[int, dict[date, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     outstanding: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     # By client: the grant of the account that it has, the one that waits, and who ever had one.
     accounts: dict[int, int] = field(default_factory=dict)
     waiting: dict[int, int] = field(default_factory=dict)
     bound_before: set[int] = field(default_factory=set)
+    # What follows from these: whose an account number is, and the grants right below each.
+    clients: dict[str, int] = field(default_factory=dict)
+    below: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def derive(self) -> None:
+        """Make again what follows from the grants."""
+        self.clients = {self.grants[number].payee or "": client for client, number in self.accounts.items()}
+        for number, grant in self.grants.items():
+            if grant.parent is not None:
+                self.below[grant.parent].append(number)
 
     def declare(self, power: str, route: int | None, grantee: str, cool_off_days: int | None, owner: str) -> None:
         """Take a grant with which a chain begins."""
         nothing = (None,) * 9
-        first = Given(None, owner, grantee, power, route, *nothing, cool_off_days, date(1, 1, 1), None, 1)
-        self.grants[len(self.grants) + 1] = first
+        self._add(Given(None, owner, grantee, power, route, *nothing, cool_off_days, date(1, 1, 1), None, 1))
 
-    def instruct(self, batch: Any, parties: Mapping[str, int], identities: Mapping[int, str]) -> Iterator[str]:
+    def _add(self, grant: Given) -> int:
+        number = len(self.grants) + 1
+        self.grants[number] = grant
+        if grant.parent is not None:
+            self.below[grant.parent].append(number)
+        return number
+
+    def _end(self, number: int, batch: int) -> None:
+        if number not in self.ended:
+            self.ended[number] = batch
+            self.just_ended.append(number)
+
+    def instruct(self, batch: BatchRow, parties: Mapping[str, int], identities: Mapping[int, str]) -> Iterator[str]:
         """Take a document with which a grant was given or ended, or an account was bound or confirmed."""
-        said = json.loads(batch.document)
+        said = json.loads(batch.document or "")
+        self.just_ended = []
         if batch.what == "bind":
             yield from self._bind(said["bindings"], batch, parties, identities)
         elif batch.what == "confirm":
@@ -82,26 +108,26 @@ class Authority:
         return self.grants[self.accounts[client]] if client in self.accounts else None
 
     def _bind(
-        self, bindings: list[dict[str, str]], batch: Any, parties: Mapping[str, int], identities: Mapping[int, str]
+        self, bindings: list[dict[str, str]], batch: BatchRow, parties: Mapping[str, int], identities: Mapping[int, str]
     ) -> Iterator[str]:
-        own = [
+        # It is among the first that there are: the declaration's.
+        own = (
             number
             for number, grant in self.grants.items()
             if grant.power == "account" and grant.payee is None and grant.grantee == batch.login
-        ]
-        if not own:
+        )
+        parent = next(own, None)
+        if parent is None:
             yield f"{batch.login} bound clients, and may not"
             return
-        parent = own[0]
         above = self.grants[parent]
         for said in bindings:
             client = parties[said["client"]]
             if identities.get(client) != said["identity"]:
                 yield f"client {client} was bound under another identity"
             if client in self.waiting:
-                self.ended[self.waiting[client]] = batch.id
-            self.waiting[client] = number = len(self.grants) + 1
-            self.grants[number] = replace(
+                self._end(self.waiting[client], batch.id)
+            bound = replace(
                 above,
                 parent=parent,
                 grantor=batch.login,
@@ -112,9 +138,10 @@ class Authority:
                 valid_from=max(above.valid_from, batch.day),
                 given=batch.id,
             )
+            self.waiting[client] = self._add(bound)
 
     def _confirm(
-        self, bindings: list[dict[str, str]], batch: Any, parties: Mapping[str, int], identities: Mapping[int, str]
+        self, bindings: list[dict[str, str]], batch: BatchRow, parties: Mapping[str, int], identities: Mapping[int, str]
     ) -> Iterator[str]:
         for said in bindings:
             client = parties[said["client"]]
@@ -128,26 +155,34 @@ class Authority:
                 yield f"for client {client} something else was confirmed than was bound"
             if self.grants[bound.parent or 0].grantee == batch.login:
                 yield f"{batch.login} confirmed what it had bound itself"
-            if any(self.grants[n].payee == bound.payee for c, n in self.accounts.items() if c != client):
+            number_of = bound.payee or ""
+            if self.clients.get(number_of, client) != client:
                 yield f"account {bound.payee!r} is another client's"
-            wait = 0
             if client in self.accounts:
-                self.ended[self.accounts[client]] = batch.id
-            if client in self.bound_before:
-                wait = bound.cool_off_days or 0
+                before = self.accounts[client]
+                self._end(before, batch.id)
+                self.clients.pop(self.grants[before].payee or "", None)
+            wait = (bound.cool_off_days or 0) if client in self.bound_before else 0
             self.bound_before.add(client)
             self.accounts[client] = number
+            self.clients[number_of] = client
             from_day = max(bound.valid_from, batch.day + timedelta(wait))
             self.grants[number] = replace(bound, confirmed=batch.id, valid_from=from_day)
 
     def _revoke(self, number: int, login: str, batch: int) -> Iterator[str]:
         if number in self.ended or login not in {self.grants[above].grantor for above in self._chain(number)}:
             yield f"grant {number} was not {login}'s to end"
-        for other in self.grants:
-            if other not in self.ended and number in self._chain(other):
-                self.ended[other] = batch
-        self.accounts = {client: n for client, n in self.accounts.items() if n not in self.ended}
-        self.waiting = {client: n for client, n in self.waiting.items() if n not in self.ended}
+        pending = [number]
+        while pending:
+            other = pending.pop()
+            pending += self.below[other]
+            self._end(other, batch)
+            client, payee = self.grants[other].scope or 0, self.grants[other].payee
+            if self.accounts.get(client) == other:
+                del self.accounts[client]
+                self.clients.pop(payee or "", None)
+            if self.waiting.get(client) == other:
+                del self.waiting[client]
 
     def _give(
         self, said: dict[str, Any], login: str, day: date, batch: int, parties: Mapping[str, int]
@@ -182,9 +217,9 @@ class Authority:
         until = new.valid_until or date.max
         if not max(day, above.valid_from) <= new.valid_from <= until <= (above.valid_until or date.max):
             yield f"grant {number} is valid from {new.valid_from} to {until}, when the one above it is not"
-        self.grants[number] = new
+        self._add(new)
 
-    def carry(self, posting: Any, login: str, day: date) -> Iterator[str]:
+    def carry(self, posting: PostingRow, login: str, day: date) -> Iterator[str]:
         """Let the posting's grant carry it, and tell what about that does not follow."""
         grant = self.grants.get(posting.under)
         power = "ask" if posting.action <= 1 else "finish"
@@ -202,7 +237,7 @@ class Authority:
             if posting.action != 3 and self.grants[number].capped:
                 yield from self._count(number, posting, day)
 
-    def _count(self, number: int, posting: Any, day: date) -> Iterator[str]:
+    def _count(self, number: int, posting: PostingRow, day: date) -> Iterator[str]:
         grant = self.grants[number]
         by_day = self.used[number]
         by_day[day] += posting.amount
@@ -219,7 +254,7 @@ class Authority:
             if most is not None and reached > most:
                 yield f"it brings grant {number} to {reached} {cap}, beyond {most}"
 
-    def finish(self, posting: Any, under: int, placed: date) -> None:
+    def finish(self, posting: PostingRow, under: int, placed: date) -> None:
         """Give back what a hold, placed `under` a grant on a day, had out; and what it had used, if it is released."""
         for number in self._chain(under):
             if self.grants[number].capped:

@@ -86,7 +86,8 @@ class Checkpoint:
                 else:
                     setattr(whole, name, value)
         for account in replay.accounts.values():
-            replay.by_kind[account.kind].append(account)
+            replay.index(account)
+        replay.authority.derive()
 
     def write(self, file: Path) -> None:
         """Write it, whole or not at all."""

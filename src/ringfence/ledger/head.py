@@ -27,7 +27,7 @@ from psycopg.conninfo import conninfo_to_dict
 from ringfence.database import Store
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger.registry import Registry
-from ringfence.ledger.replay import Finding
+from ringfence.ledger.rows import Finding
 
 _WHAT = b"ringfence head 1\n"
 _FIRST = "0" * 64
@@ -65,6 +65,10 @@ class SignedHead:
         """How it is kept."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
 
+    def digest(self) -> str:
+        """What the next one has of this one."""
+        return hashlib.sha256(self.line().encode()).hexdigest()
+
 
 class Heads:
     """The signed heads of the ledgers in one store, in its folder."""
@@ -87,7 +91,7 @@ class Heads:
         ((batch, posting, day, link),) = ledger.rows("SELECT batch, posting, day, link FROM {}.head")
         if kept and kept[-1].batch == batch:
             return kept[-1]
-        previous = hashlib.sha256(kept[-1].line().encode()).hexdigest() if kept else _FIRST
+        previous = kept[-1].digest() if kept else _FIRST
         now = datetime.now(UTC).isoformat(timespec="seconds")
         unsigned = SignedHead(ledger.name, batch, posting, str(day), link.hex(), previous, now)
         head = replace(unsigned, signature=key.sign(unsigned.message()).hex())
@@ -170,7 +174,7 @@ def _compare(ledger: Registry, heads: list[SignedHead], key: Ed25519PublicKey, b
             wrong = ""
         if wrong:
             findings.append(Finding(ledger.name, f"head signed at {head.signed_at}", wrong))
-        before = hashlib.sha256(head.line().encode()).hexdigest()
+        before = head.digest()
     return findings
 
 

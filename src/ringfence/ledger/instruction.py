@@ -15,7 +15,7 @@ from enum import IntEnum
 
 from ringfence.errors import Language
 from ringfence.ledger.grant import Grant
-from ringfence.money import grouped, unit
+from ringfence.money import unit, with_unit
 
 NEVER = datetime.date.max
 
@@ -298,7 +298,7 @@ class Refusal:
         return f"{asked.route} ({self.control.name.lower()}): {reason}"
 
     def _amount(self, amount_minor: int) -> str:
-        return f"{grouped(amount_minor, unit(self.unit))} {self.unit}"
+        return with_unit(amount_minor, unit(self.unit))
 
     def __str__(self) -> str:
         return self.text("en")

@@ -66,7 +66,6 @@ _ACTIONS = ("post", "hold", "post-held", "release", "expire")
 
 def journal_after(ledger: Registry, batch: int = 0) -> Iterator[JournalBatch]:
     """Read every batch after `batch` that is committed by now, in their order; memory stays bounded."""
-    ledger.refresh()
     while True:
         page = _page(ledger, batch)
         yield from page
@@ -104,7 +103,8 @@ def _page(ledger: Registry, after: int) -> list[JournalBatch]:
             "SELECT id / 8, account, amount, balance FROM {}.entry WHERE id BETWEEN %s AND %s ORDER BY id",
             (first * 8, last * 8 + 7),
         )
-    if any(account not in ledger.names for _, account, _, _ in rows):
+    # Accounts that were opened since they were read last.
+    if not ({row[1] for row in rows} | {row[-1] for row in postings if row[-1]}) <= ledger.names.keys():
         ledger.refresh()
     entries = {
         number: tuple(JournalEntry(ledger.names[account], amount, balance) for _, account, amount, balance in group)

@@ -20,7 +20,7 @@ from psycopg import sql
 from ringfence.database import Store
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger.declaration import role
-from ringfence.ledger.grant import GRANTS_QUERY, NO_CAPS, Binding, Caps, Grant, Refused, Registered
+from ringfence.ledger.grant import GRANTS_QUERY, NO_CAPS, Binding, Caps, Grant, Power, Refused, Registered
 
 
 class UnknownAccount(RingfenceError):
@@ -194,9 +194,10 @@ class Registry:
         """End a grant and all below it. Errors: Refused, unless this login gave it or one above it."""
         self._instruct("revoke", key, {"revoke": grant})
 
-    def grants(self) -> list[Grant]:
-        """Every grant that was ever given, in that order."""
-        return [Grant.from_row(row) for row in self.rows(GRANTS_QUERY + " ORDER BY g.id")]
+    def grants(self, power: Power | None = None) -> list[Grant]:
+        """Every grant that was ever given, or every one of a power, in that order."""
+        query = GRANTS_QUERY + " WHERE %(power)s::text IS NULL OR g.power = %(power)s ORDER BY g.id"
+        return [Grant.from_row(row) for row in self.rows(query, {"power": power})]
 
     def granted(self, route: str | None) -> list[Grant]:
         """The standing grants by which this login may ask on `route`, or pass that on; the first given first.

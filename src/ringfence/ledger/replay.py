@@ -11,91 +11,11 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import date, timedelta
+from typing import Any
 
 from ringfence.ledger.authority import Authority
-
-
-class Finding(NamedTuple):
-    """Something that is wrong: in which ledger, where, and what."""
-
-    ledger: str
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.ledger}, {self.where}: {self.what}"
-
-
-class BatchRow(NamedTuple):
-    """A row of the table batch."""
-
-    id: int
-    what: str
-    recorded_at: datetime
-    day: date
-    login: str
-    first_posting: int
-    postings: int
-    source: int | None
-    source_batch: int | None
-    closes: date | None
-    document: str | None
-    key: str | None
-    link: bytes
-
-
-class PostingRow(NamedTuple):
-    """A row of the table posting."""
-
-    id: int
-    batch: int
-    action: int
-    route: int
-    under: int
-    subject: int
-    amount: int
-    about: int
-    link: int
-    key: str
-    hash: bytes
-    value_date: date
-    payee: str
-    ref: str
-
-
-class EntryRow(NamedTuple):
-    """A row of the table entry."""
-
-    id: int
-    account: int
-    amount: int
-    balance: int
-
-
-class HoldRow(NamedTuple):
-    """A row of the table hold."""
-
-    id: int
-    side1: int
-    side2: int
-    side3: int
-    side4: int
-    expires: date
-
-    def path(self) -> tuple[int, ...]:
-        """The accounts that are on it."""
-        return tuple(side for side in self[1:5] if side)
-
-
-class Original(NamedTuple):
-    """A posting that another one reverses, as it stands earlier in the journal."""
-
-    route: int
-    subject: int
-    amount: int
-    path: tuple[int, ...]
+from ringfence.ledger.rows import BatchRow, EntryRow, HoldRow, Original, PostingRow
 
 
 @dataclass(slots=True)
@@ -140,6 +60,7 @@ class Replay:
     accounts: dict[int, Account] = field(default_factory=dict)
     identities: dict[int, str] = field(default_factory=dict)
     by_kind: dict[int, list[Account]] = field(default_factory=lambda: defaultdict(list))
+    opened_under: dict[int, list[Account]] = field(default_factory=lambda: defaultdict(list))
     open_holds: dict[int, OpenHold] = field(default_factory=dict)
     reversed: set[int] = field(default_factory=set)
     link: int = 0
@@ -199,14 +120,19 @@ class Replay:
             if opened.under is not None:
                 opened.lives_until = self.authority.grants[opened.under].valid_until
             self.accounts[len(self.accounts) + 1] = opened
-            self.by_kind[opened.kind].append(opened)
+            self.index(opened)
+
+    def index(self, account: Account) -> None:
+        """Let an account be found by its kind and by the grant that it was opened under."""
+        self.by_kind[account.kind].append(account)
+        if account.under is not None:
+            self.opened_under[account.under].append(account)
 
     def instruct(self, batch: BatchRow) -> Iterator[str]:
         """Take a document that gives, binds, confirms or ends, and let end what was opened under what has ended."""
-        ended = set(self.authority.ended)
         yield from self.authority.instruct(batch, self.parties, self.identities)
-        for account in self.accounts.values():
-            if account.under in self.authority.ended.keys() - ended:
+        for number in self.authority.just_ended:
+            for account in self.opened_under.get(number, ()):
                 account.lives_until = self.day - timedelta(1)
 
     # -- postings -------------------------------------------------------------------------------------------------

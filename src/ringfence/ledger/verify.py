@@ -22,7 +22,8 @@ from ringfence.ledger.authority import Given
 from ringfence.ledger.checkpoint import Checkpoint
 from ringfence.ledger.declaration import role
 from ringfence.ledger.ledger import Ledger
-from ringfence.ledger.replay import BatchRow, EntryRow, Finding, HoldRow, Original, PostingRow, Replay
+from ringfence.ledger.replay import Replay
+from ringfence.ledger.rows import BatchRow, EntryRow, Finding, HoldRow, Original, PostingRow
 
 MOST_FINDINGS = 50
 _GENESIS = hashlib.sha256(b"ringfence").digest()
@@ -361,11 +362,10 @@ def _link(
             TextArray.pack_text(p.payee for p in postings),
             TextArray.pack_text(p.ref for p in postings),
             *(Int8Array.pack([entry[column] for entry in entries]) for column in range(4)),
-            Int8Array.pack([hold.id for hold in holds]),
-            Int8Array.pack([hold.side1 for hold in holds]),
-            Int8Array.pack([hold.side2 for hold in holds]),
-            Int8Array.pack([hold.side3 for hold in holds]),
-            Int8Array.pack([hold.side4 for hold in holds]),
+            *(
+                Int8Array.pack([getattr(hold, side) for hold in holds])
+                for side in ("id", "side1", "side2", "side3", "side4")
+            ),
             DateArray.pack_dates(hold.expires for hold in holds),
         ]
         digests = b"".join(hashlib.sha256(column).digest() for column in columns)

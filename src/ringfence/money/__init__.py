@@ -2,11 +2,11 @@
 
 A *unit* is a currency or a metal variety; its *minor* part is the fen, the cent or the milligram. Text
 becomes an integer once, at the edge (`parse`), and becomes text again once, at the edge (`render`,
-`grouped`). Whatever has to be rounded is rounded by a named function on an exact fraction, and whatever has
+`grouped`, `with_unit`). Whatever has to be rounded is rounded by a named function on an exact fraction, and whatever has
 to be divided among several is allocated so that the parts add up to the whole.
 """
 
-from ringfence.money.amounts import LARGEST_MINOR, grouped, parse, render
+from ringfence.money.amounts import LARGEST_MINOR, grouped, parse, render, with_unit
 from ringfence.money.rates import Rate, apply_rate
 from ringfence.money.rounding import Rounding, allocate, round_down, round_half_up, round_up
 from ringfence.money.units import UNITS, Unit, unit
@@ -26,4 +26,5 @@ __all__ = [
     "round_half_up",
     "round_up",
     "unit",
+    "with_unit",
 ]

@@ -46,6 +46,11 @@ def grouped(amount_minor: int, unit: Unit) -> str:
     return _decimal(amount_minor, unit, ",")
 
 
+def with_unit(amount_minor: int, unit: Unit) -> str:
+    """Write an amount for people with its unit: 123450 fen is "1,234.50 CNY"."""
+    return f"{grouped(amount_minor, unit)} {unit.code}"
+
+
 def _decimal(amount_minor: int, unit: Unit, separator: str) -> str:
     whole, decimals = divmod(abs(amount_minor), 10**unit.scale)
     sign = "-" if amount_minor < 0 else ""

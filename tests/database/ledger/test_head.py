@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +10,13 @@ import pytest
 
 from ringfence.database import Store
 from ringfence.errors import BadInput
-from ringfence.ledger import Instruction, Ledger
+from ringfence.ledger import Ledger
 from ringfence.ledger.checkpoint import Checkpoint
 from ringfence.ledger.head import HeadMismatch, Heads, SignedHead, _new_key
 from ringfence.ledger.verify import Verdict, verify
-from trial_ledger import DAY, LEDGER, make_trial_ledger
+from trial_ledger import LEDGER, arrival, make_trial_ledger
 
 pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
-
-
-@pytest.fixture
-def teller(store: Store) -> Iterator[Ledger]:
-    with Ledger(store, LEDGER, "teller") as ledger:
-        yield ledger
 
 
 @pytest.fixture
@@ -32,9 +25,8 @@ def heads(store: Store, tmp_path: Path) -> Heads:
 
 
 def pay(teller: Ledger, *keys: str) -> None:
-    path = (teller.account("outside", "world"), teller.account("wallet", "ann"))
     for key in keys:
-        assert teller.post([Instruction(key, "arrival", "ann", path, 5, DAY)]).refusals == []
+        assert teller.post([arrival(teller, key, "ann", 5)]).refusals == []
 
 
 def as_superuser(store: Store, *statements: str) -> None:

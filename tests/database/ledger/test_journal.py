@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import datetime
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from ringfence.database import Store
 from ringfence.errors import BadInput
-from ringfence.ledger import AccountName, Instruction, Ledger, journal_after
-from trial_ledger import CLIENTS, DAY, LEDGER, make_trial_ledger
+from ringfence.ledger import AccountName, Ledger, journal_after
+from trial_ledger import CLIENTS, DAY, LEDGER, arrival, make_trial_ledger
 
 pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
 WALLET = AccountName("wallet", "ann")
-
-
-@pytest.fixture
-def teller(store: Store) -> Iterator[Ledger]:
-    with Ledger(store, LEDGER, "teller") as ledger:
-        yield ledger
-
-
-def arrival(ledger: Ledger, key: str, client: str, amount_minor: int, value_date: datetime.date = DAY) -> Instruction:
-    path = (ledger.account("outside", "world"), ledger.account("wallet", client))
-    return Instruction(key, "arrival", client, path, amount_minor, value_date)
 
 
 def day(offset: int) -> datetime.date:
@@ -101,12 +89,14 @@ def known(ledger: Ledger, on: int, about: int, account: AccountName = WALLET) ->
 
 
 def test_what_is_dated_back_changes_what_is_known_and_not_what_was(teller: Ledger) -> None:
-    teller.post([arrival(teller, "a", "ann", 100, day(0))])
+    teller.post([arrival(teller, "a", "ann", 100, value_date=day(0))])
     teller.open_day(day(1))
-    teller.post([arrival(teller, "b", "ann", 10, day(1)), arrival(teller, "ahead", "ann", 1000, day(3))])
+    teller.post(
+        [arrival(teller, "b", "ann", 10, value_date=day(1)), arrival(teller, "ahead", "ann", 1000, value_date=day(3))]
+    )
     before = teller.rows("SELECT id, account, amount, balance FROM {}.entry ORDER BY id")
     teller.open_day(day(2))
-    teller.post([arrival(teller, "back", "ann", 1, day(0))])
+    teller.post([arrival(teller, "back", "ann", 1, value_date=day(0))])
     table = {(on, about): known(teller, on, about) for on in (0, 1, 2) for about in (0, 1, 2, 3)}
     assert table == {
         (0, 0): 100, (0, 1): 100, (0, 2): 100, (0, 3): 100,
@@ -135,7 +125,7 @@ def test_what_is_known_today_about_any_day_is_the_sum_of_its_entries(teller: Led
     for offset in range(20):
         teller.open_day(day(offset))
         for client in CLIENTS:
-            wish = arrival(teller, f"{offset}-{client}", client, 1 + offset, day(offset + next(chosen)))
+            wish = arrival(teller, f"{offset}-{client}", client, 1 + offset, value_date=day(offset + next(chosen)))
             assert teller.post([wish]).refusals == []
     for on in (0, 7, 19):
         for about in (0, 5, 8, 25):

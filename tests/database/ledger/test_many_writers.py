@@ -9,12 +9,11 @@ from random import Random
 
 import pytest
 
-from property.ledger.reference import Account, GrantOf, Model
-from property.ledger.test_against_reference import as_result
+from property.ledger.test_against_reference import as_result, model_of
 from ringfence.database import Store
 from ringfence.ledger import Action, Instruction, Ledger, Posted
 from ringfence.ledger.verify import verify
-from trial_ledger import CLIENTS, DAY, DECLARATION, LEDGER, account_number, make_trial_ledger
+from trial_ledger import CLIENTS, DAY, LEDGER, account_number, arrival, make_trial_ledger
 
 pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
 WRITERS = 5
@@ -35,8 +34,7 @@ def test_a_hundred_times_the_same_request_is_one_posting(store: Store) -> None:
 
     def ask() -> None:
         with Ledger(store, LEDGER, "teller") as teller:
-            path = (teller.account("outside", "world"), teller.account("wallet", "ann"))
-            wish = Instruction("once", "arrival", "ann", path, 7, DAY)
+            wish = arrival(teller, "once", "ann", 7)
             started.wait(30)
             results.extend(teller.post([wish]) for _ in range(5))
 
@@ -88,16 +86,7 @@ def test_batches_that_compete_are_posted_in_the_order_of_their_commits(store: St
     together(*(threading.Thread(target=write, args=(number,)) for number in range(WRITERS)))
     assert len(done) == WRITERS * _BATCHES
     with Ledger(store, LEDGER, "auditor") as auditor:
-        model = Model(
-            DECLARATION,
-            dict(auditor.parties),
-            {number: Account(*rest) for number, *rest in auditor.rows("SELECT account, kind, owner, unit, number FROM {}.balances ORDER BY account")},
-            {client: ("bank", account_number(client), DAY) for client in CLIENTS if client != "cy"},
-            day=DAY,
-        )  # fmt: skip
-        for grant in auditor.grants():
-            person = grant.grantee.removeprefix("ringfence_trial_")
-            model.grants[grant.id] = GrantOf(None, "owner", person, grant.power, grant.route or "")
+        model = model_of(auditor)
         written = sorted((d for d in done if d[2].batch is not None), key=lambda d: d[2].batch or 0)
         assert len(written) > WRITERS
         for login, asked, posted in written:

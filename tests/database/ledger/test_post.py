@@ -3,36 +3,17 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
 import pytest
 
-from ringfence.database import Store
 from ringfence.errors import BadInput
 from ringfence.ledger import Action, Control, Instruction, Ledger, Outcome, UnknownAccount
 from ringfence.ledger.instruction import NEVER
-from trial_ledger import DAY, LEDGER, account_number, make_trial_ledger
+from trial_ledger import DAY, account_number, arrival, make_trial_ledger
 
 pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
-
-
-@pytest.fixture
-def teller(store: Store) -> Iterator[Ledger]:
-    with Ledger(store, LEDGER, "teller") as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def clerk(store: Store) -> Iterator[Ledger]:
-    with Ledger(store, LEDGER, "clerk") as ledger:
-        yield ledger
-
-
-def arrival(ledger: Ledger, key: str, client: str, amount_minor: int, unit: str = "CNY") -> Instruction:
-    path = (ledger.account("outside", "world", unit), ledger.account("wallet", client, unit))
-    return Instruction(key, "arrival", client, path, amount_minor, DAY)
 
 
 def deposit(ledger: Ledger, key: str, client: str, member: str, amount_minor: int) -> Instruction:

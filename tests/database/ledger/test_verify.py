@@ -9,7 +9,8 @@ import pytest
 
 from ringfence.database import Store
 from ringfence.ledger import Action, Caps, Instruction, Ledger
-from ringfence.ledger.replay import BatchRow, Replay
+from ringfence.ledger.replay import Replay
+from ringfence.ledger.rows import BatchRow
 from ringfence.ledger.verify import MOST_FINDINGS, Verdict, verify
 from trial_ledger import CLIENTS, DAY, LEDGER, account_number, make_trial_ledger
 

@@ -27,7 +27,7 @@ from ringfence.database import Store
 from ringfence.ledger import AccountName, Action, Caps, Control, Grant, Instruction, Ledger, Outcome, Refused
 from ringfence.ledger.instruction import NEVER
 from ringfence.ledger.verify import verify
-from trial_ledger import CLIENTS, DAY, DECLARATION, LEDGER, account_number, binding, make_trial_ledger
+from trial_ledger import CLIENTS, DAY, DECLARATION, LEDGER, account_number, arrival, binding, make_trial_ledger
 
 REVERSIBLE = {route.reverses: route.name for route in DECLARATION.routes if route.reverses}
 DAYS = [DAY + datetime.timedelta(offset) for offset in range(4)]
@@ -57,32 +57,15 @@ class Trial(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         ledger = self.logins["teller"]
-        rows = ledger.rows("SELECT account, kind, owner, unit, number FROM {}.balances ORDER BY account")
-        self.model = Model(
-            DECLARATION,
-            dict(ledger.parties),
-            {number: Account(*rest) for number, *rest in rows},
-            {client: ("bank", account_number(client), DAY) for client in CLIENTS if client != "cy"},
-            day=DAY,
-            groups={"friends": {"ann", "m2"}},
-        )
-        # Grants are numbered as they come; those of readers and of accounts are no business of the model.
-        for grant in ledger.grants():
-            person = grant.grantee.removeprefix("ringfence_trial_")
-            self.model.grants[grant.id] = GrantOf(None, "owner", person, grant.power, grant.route or "")
+        self.model = model_of(ledger)
         for walked in ("payment", "payment-later"):
             parent = next(n for n, grant in self.model.grants.items() if grant.route == walked)
             number = self.logins["officer"].give(walked, parent=parent, grantee="clerk", caps=Caps(per_day_minor=60))
             assert self.model.give("officer", {"grantee": "clerk", "per_day": 60}, parent) == number
         self.by_kind: dict[str, list[int]] = {}
-        for number, kind, *_ in rows:
-            self.by_kind.setdefault(kind, []).append(number)
-
-        outside = ledger.account("outside", "world")
-        money = [
-            Instruction(f"begin-{client}", "arrival", client, (outside, ledger.account("wallet", client)), 300, DAY)
-            for client in CLIENTS
-        ]
+        for number, account in self.model.accounts.items():
+            self.by_kind.setdefault(account.kind, []).append(number)
+        money = [arrival(ledger, f"begin-{client}", client, 300) for client in CLIENTS]
         assert [as_result(o) for o in ledger.post(money).outcomes] == self.model.post("teller", money, None)
 
     def teardown(self) -> None:
@@ -335,6 +318,24 @@ class Trial(RuleBasedStateMachine):
         assert grants == [(n, self.model.grants[n].stands, self.model.outstanding(n)) for n, _, _ in grants]
         with Ledger(self.store, LEDGER, "auditor") as auditor:
             assert verify(auditor).findings == ()
+
+
+def model_of(ledger: Ledger) -> Model:
+    """The model of the trial ledger as it was made."""
+    rows = ledger.rows("SELECT account, kind, owner, unit, number FROM {}.balances ORDER BY account")
+    model = Model(
+        DECLARATION,
+        dict(ledger.parties),
+        {number: Account(*rest) for number, *rest in rows},
+        {client: ("bank", account_number(client), DAY) for client in CLIENTS if client != "cy"},
+        day=DAY,
+        groups={"friends": {"ann", "m2"}},
+    )
+    # Grants are numbered as they come; those of readers and of accounts are no business of the model.
+    for grant in ledger.grants():
+        person = grant.grantee.removeprefix("ringfence_trial_")
+        model.grants[grant.id] = GrantOf(None, "owner", person, grant.power, grant.route or "")
+    return model
 
 
 def is_capped(grant: Grant) -> bool:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from ringfence.errors import BadInput
-from ringfence.money import LARGEST_MINOR, grouped, parse, render, unit
+from ringfence.money import LARGEST_MINOR, grouped, parse, render, unit, with_unit
 
 CNY = unit("CNY")
 GOLD = unit("AU9999")
@@ -107,6 +107,7 @@ def test_a_kilogram_of_gold_is_a_million_milligrams() -> None:
     assert parse("1000", GOLD) == 1_000_000
     assert render(1_000_000, GOLD) == "1000.000"
     assert grouped(1_000_000, GOLD) == "1,000.000"
+    assert with_unit(-123_450, CNY) == "-1,234.50 CNY"
 
 
 def test_a_unit_without_decimals_has_no_point() -> None:

@@ -78,8 +78,8 @@ BEGIN
     END IF;
 
     FOREACH cap IN ARRAY ARRAY['per_item', 'per_day', 'per_period', 'period_days', 'exposure'] LOOP
-        most := to_jsonb(above) ->> cap;
         CONTINUE WHEN NOT wanted ? cap;
+        most := to_jsonb(above) ->> cap;
         IF above.power = 'read' THEN
             PERFORM refuse('cap', cap, wanted ->> cap, 'a grant of a route');
         ELSIF jsonb_typeof(wanted -> cap) <> 'number' THEN
@@ -109,14 +109,14 @@ BEGIN
     END IF;
 
     batch := seal('grant', session_user, 0, '', document => give.document, key => give.key);
-    new.id := (SELECT count(*) + 1 FROM grants);
+    new.id := (SELECT max(id) + 1 FROM grants);
     new.given := batch;
     INSERT INTO grants SELECT (new).*;
 END
 $$;
 
--- End a grant and all below it, and with them the accounts that were opened under one; the batch that ended it. Whoever gave it may, or gave one above it. `document` is JSON:
--- {"revoke": id}. Refusals: grant - no such grant stands; grantor - another gave it.
+-- End a grant and all below it, and with them the accounts that were opened under one; the batch that ended it. Whoever
+-- gave it may, or gave one above it. `document` is JSON: {"revoke": id}. Refusals: grant - no such grant stands; grantor - another gave it.
 CREATE OR REPLACE FUNCTION {ledger}.revoke(key text, document text, OUT batch bigint, OUT replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
 DECLARE

@@ -18,7 +18,7 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO party (id, name, role, identity)
-    SELECT (SELECT count(*) FROM party) + place, p ->> 'name', p ->> 'role', p ->> 'identity'
+    SELECT coalesce((SELECT max(id) FROM party), 0) + place, p ->> 'name', p ->> 'role', p ->> 'identity'
     FROM jsonb_array_elements(wanted -> 'parties') WITH ORDINALITY AS x (p, place);
     UPDATE party SET member = m.id
     FROM jsonb_array_elements(wanted -> 'parties') AS p LEFT JOIN party AS m ON m.name = p ->> 'member' AND m.role = 'member'
@@ -45,7 +45,7 @@ BEGIN
     END IF;
 
     INSERT INTO account (id, kind, invariant, one_per_owner, owner, unit, number, ordinal, under, lives_until)
-    SELECT (SELECT count(*) FROM account) + place, kind.id, kind.invariant, kind.one_per_owner, party.id, unit.id,
+    SELECT coalesce((SELECT max(id) FROM account), 0) + place, kind.id, kind.invariant, kind.one_per_owner, party.id, unit.id,
         a ->> 'number', coalesce((a ->> 'ordinal')::smallint, 1), g.id, g.valid_until
     FROM jsonb_array_elements(wanted -> 'accounts') WITH ORDINALITY AS x (a, place)
     JOIN kind ON kind.name = a ->> 'kind' JOIN party ON party.name = a ->> 'owner' JOIN unit ON unit.code = a ->> 'unit'

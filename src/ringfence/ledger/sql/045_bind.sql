@@ -10,7 +10,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
 DECLARE
     wanted CONSTANT jsonb := bind.document::jsonb -> 'bindings';
     above grants;
-    wrong record;
 BEGIN
     batch := given_before(bind.key, 'bind', bind.document);
     replayed := batch IS NOT NULL;
@@ -29,7 +28,7 @@ BEGIN
     FROM jsonb_array_elements(wanted) AS b JOIN party AS c ON c.name = b ->> 'client'
     WHERE g.scope = c.id AND g.payee IS NOT NULL AND g.ended IS NULL AND g.confirmed IS NULL;
     INSERT INTO grants (id, parent, grantor, grantee, power, scope, bank, payee, cool_off_days, valid_from, valid_until, given)
-    SELECT (SELECT count(*) FROM grants) + place, above.id, session_user, c.name, 'account', c.id, k.id,
+    SELECT (SELECT max(id) FROM grants) + place, above.id, session_user, c.name, 'account', c.id, k.id,
         b ->> 'account_number', above.cool_off_days, greatest(above.valid_from, (SELECT day FROM head)), above.valid_until, batch
     FROM jsonb_array_elements(wanted) WITH ORDINALITY AS x (b, place)
     JOIN party AS c ON c.name = b ->> 'client' JOIN party AS k ON k.name = b ->> 'bank';
@@ -41,7 +40,11 @@ CREATE OR REPLACE FUNCTION {ledger}.binding_refused(wanted jsonb)
 RETURNS TABLE (control text, field text, given text, stands text)
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     SELECT u.control, u.field, u.given, u.stands
-    FROM jsonb_array_elements(wanted) WITH ORDINALITY AS x (b, place)
+    FROM (
+        SELECT b, place, count(*) OVER (PARTITION BY b ->> 'client') + count(*) OVER (PARTITION BY b ->> 'account_number') > 2
+            AS repeated
+        FROM jsonb_array_elements(wanted) WITH ORDINALITY AS y (b, place)
+    ) AS x
     LEFT JOIN party AS c ON c.name = b ->> 'client' AND c.role = 'client'
     LEFT JOIN party AS k ON k.name = b ->> 'bank' AND k.role = 'bank'
     LEFT JOIN grants AS g ON g.payee = b ->> 'account_number' AND g.ended IS NULL AND g.confirmed IS NOT NULL
@@ -51,9 +54,7 @@ LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
         (3, (c.identity = b ->> 'identity') IS NOT TRUE, 'identity', 'identity', b ->> 'identity', c.name),
         (4, (length(b ->> 'account_number') BETWEEN 1 AND 64) IS NOT TRUE, 'account', 'account_number', b ->> 'account_number', c.name),
         (5, g.scope <> c.id, 'account', 'account_number', b ->> 'account_number', c.name),
-        (6, 1 < (SELECT count(*) FROM jsonb_array_elements(wanted) AS y (other)
-            WHERE other ->> 'client' = b ->> 'client' OR other ->> 'account_number' = b ->> 'account_number'),
-            'account', 'account_number', b ->> 'account_number', c.name)
+        (6, x.repeated, 'account', 'account_number', b ->> 'account_number', c.name)
     ) AS u (rank, refused, control, field, given, stands)
     WHERE u.refused ORDER BY place, u.rank
 $$;
