@@ -147,7 +147,7 @@ class Ledger(Registry):
     def open_day(self, day: datetime.date) -> None:
         """Open `day` as the booking day, and release what has expired by then. Only a login that closes may.
 
-        Opening the open day changes nothing.
+        Opening the open day again only releases what was not released yet.
         """
         ((batch,),) = self.rows("SELECT {}.open_day(%s)", (day,))
         if batch is not None:

@@ -8,10 +8,12 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from ringfence.database import Store
 from ringfence.errors import BadInput
 from ringfence.ledger import Action, Control, Instruction, Ledger, Outcome, UnknownAccount
 from ringfence.ledger.instruction import NEVER
-from trial_ledger import DAY, account_number, arrival, make_trial_ledger
+from ringfence.ledger.verify import verify
+from trial_ledger import DAY, LEDGER, account_number, arrival, make_trial_ledger
 
 pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
 
@@ -155,6 +157,17 @@ def test_nothing_is_added_to_a_batch_of_a_bank_that_was_taken_over(teller: Ledge
             teller.post([replace(first, key="2")], ("bank", batch))
     assert teller.post([first], ("bank", 5)).outcomes[0].replayed
     assert teller.balances("wallet")["ann"] == 70
+
+
+def test_a_batch_of_a_bank_that_was_booked_before_is_taken_over_as_an_empty_one(store: Store, teller: Ledger) -> None:
+    path = (teller.account("mirror", "bank"), teller.account("wallet", "ann"))
+    first = Instruction("1", "confirmed", "ann", path, 70, DAY)
+    assert teller.post([first], ("bank", 5)).refusals == []
+    again = teller.post([first], ("bank", 6))
+    assert again.outcomes[0].replayed
+    assert teller.rows("SELECT source_batch, postings FROM {}.batch WHERE id = %s", (again.batch,)) == [(6, 0)]
+    with Ledger(store, LEDGER, "auditor") as auditor:
+        assert verify(auditor).findings == ()
 
 
 def test_a_balance_never_overflows_on_the_side_that_gives(teller: Ledger) -> None:

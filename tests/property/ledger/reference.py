@@ -401,12 +401,11 @@ class Model:
     # -- days -------------------------------------------------------------------------------------------------------
 
     def open(self, day: datetime.date) -> bool:
-        """Open a booking day, or tell that it is over."""
-        if day == self.day > self.closed_through:
-            return True
-        if day <= max(self.day, self.closed_through):
-            return False
-        self.day = day
+        """Open a booking day, or tell that it is over; what has expired by then is released, if the day was open too."""
+        if day != self.day or self.day <= self.closed_through:
+            if day <= max(self.day, self.closed_through):
+                return False
+            self.day = day
         expired = [(held.expires, number) for number, held in self.open_holds.items() if held.expires < day]
         for _, number in sorted(expired):
             self._expire(number, self.open_holds[number])

@@ -29,7 +29,8 @@ from ringfence.ledger.instruction import NEVER
 from ringfence.ledger.verify import verify
 from trial_ledger import CLIENTS, DAY, DECLARATION, LEDGER, account_number, arrival, binding, make_trial_ledger
 
-REVERSIBLE = {route.reverses: route.name for route in DECLARATION.routes if route.reverses}
+ROUTES = {route.name: route for route in DECLARATION.routes}
+REVERSALS = {route.reverses: route for route in DECLARATION.routes if route.reverses}
 DAYS = [DAY + datetime.timedelta(offset) for offset in range(4)]
 
 
@@ -38,6 +39,7 @@ class Trial(RuleBasedStateMachine):
 
     server: Server
     seen: ClassVar[Counter[str]] = Counter()
+    given: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,13 +62,22 @@ class Trial(RuleBasedStateMachine):
         self.model = model_of(ledger)
         for walked in ("payment", "payment-later"):
             parent = next(n for n, grant in self.model.grants.items() if grant.route == walked)
-            number = self.logins["officer"].give(walked, parent=parent, grantee="clerk", caps=Caps(per_day_minor=60))
-            assert self.model.give("officer", {"grantee": "clerk", "per_day": 60}, parent) == number
+            number = self.logins["officer"].give(walked, parent=parent, grantee="clerk", caps=Caps(per_day_minor=600))
+            assert self.model.give("officer", {"grantee": "clerk", "per_day": 600}, parent) == number
         self.by_kind: dict[str, list[int]] = {}
         for number, account in self.model.accounts.items():
             self.by_kind.setdefault(account.kind, []).append(number)
         money = [arrival(ledger, f"begin-{client}", client, 300) for client in CLIENTS]
         assert [as_result(o) for o in ledger.post(money).outcomes] == self.model.post("teller", money, None)
+        # The bank has paid some in, so that something can be paid out there.
+        mirror = ledger.account("mirror", "bank")
+        paid_in = [
+            Instruction(f"paid-in-{client}", "confirmed", client, (mirror, ledger.account("wallet", client)), 500, DAY)
+            for client in CLIENTS
+        ]
+        self.bank_batch = 1
+        results = [as_result(outcome) for outcome in ledger.post(paid_in, ("bank", 1)).outcomes]
+        assert results == self.model.post("teller", paid_in, "bank")
 
     def teardown(self) -> None:
         for ledger in self.logins.values():
@@ -82,18 +93,24 @@ class Trial(RuleBasedStateMachine):
             again = chance.choice(self.asked)
             return again if chance.random() < 0.7 else replace(again, ref=again.ref + "?")
         self.keys += 1
-        asked = self.finish(chance) if self.holds and dice < 0.3 else self.wish(chance, login)
-        if self.posted and 0.3 <= dice < 0.4:
-            asked = self.reverse(chance)
+        holds = [(number, held) for number, held in self.holds if ROUTES[held.route].finishes == login]
+        posted = [(number, done) for number, done in self.posted if REVERSALS[done.route].asks == login]
+        if holds and dice < 0.3:
+            asked = self.finish(chance, *chance.choice(holds))
+        elif posted and 0.3 <= dice < 0.4:
+            asked = self.reverse(*chance.choice(posted))
+        else:
+            asked = self.wish(chance, login)
         if chance.random() < 0.25:
             asked = self.spoilt(chance, asked)
         self.asked.append(asked)
         return asked
 
     def wish(self, chance: Random, login: str) -> Instruction:
-        route = chance.choice(
-            [route for route in DECLARATION.routes if route.asks == login for _ in range(1 + bool(route.under))]
-        )
+        # Now and then one that cannot pass as a wish: a reversal of nothing, or over accounts that nobody has.
+        routes = [route for route in DECLARATION.routes if route.asks == login]
+        likely = [r for r in routes if not r.reverses and all(kind in self.by_kind for kind in r.path)]
+        route = chance.choice(likely if chance.random() < 0.95 else routes)
         client = chance.choice([*CLIENTS, "ann"])
         return Instruction(
             key=f"key-{self.keys}",
@@ -103,15 +120,14 @@ class Trial(RuleBasedStateMachine):
             amount_minor=chance.choice(
                 [60, 100, 200] if route.path[0] in ("outside", "mirror", "run") else [1, 3, 8, 20, 60]
             ),
-            value_date=chance.choice(DAYS[1:]),
+            value_date=self.model.day + datetime.timedelta(chance.choice([0, 0, 0, 1, 2, -1, -3])),
             action=Action.HOLD if route.finishes else Action.POST,
             payee=account_number(client),
             ref=chance.choice(["", "说明"]),
             expires=chance.choice([NEVER, DAYS[1], DAYS[2]]) if route.finishes else NEVER,
         )
 
-    def finish(self, chance: Random) -> Instruction:
-        number, held = chance.choice(self.holds)
+    def finish(self, chance: Random, number: int, held: Instruction) -> Instruction:
         return replace(
             held,
             key=f"key-{self.keys}",
@@ -121,12 +137,11 @@ class Trial(RuleBasedStateMachine):
             hold=number,
         )
 
-    def reverse(self, chance: Random) -> Instruction:
-        number, posted = chance.choice(self.posted)
+    def reverse(self, number: int, posted: Instruction) -> Instruction:
         return replace(
             posted,
             key=f"key-{self.keys}",
-            route=REVERSIBLE[posted.route],
+            route=REVERSALS[posted.route].name,
             path=posted.path[::-1],
             reverses=number,
         )
@@ -184,7 +199,7 @@ class Trial(RuleBasedStateMachine):
             self.seen[result.control.name if result.control else "REPLAYED" if result.replayed else "POSTED"] += 1
             if result.posting and not result.replayed and asked.action is Action.HOLD:
                 self.holds.append((result.posting, asked))
-            elif result.posting and not result.replayed and asked.route in REVERSIBLE:
+            elif result.posting and not result.replayed and asked.route in REVERSALS:
                 self.posted.append((result.posting, asked))
 
     def linked(self, chance: Random, login: str, count: int) -> list[Instruction]:
@@ -240,7 +255,7 @@ class Trial(RuleBasedStateMachine):
             )
         except Refused:
             given = None
-        self.seen["GIVEN" if given else "NOT GIVEN"] += 1
+        self.given["GIVEN" if given else "REFUSED"] += 1
         assert given == expected
 
     def rebind(self, chance: Random) -> None:
@@ -294,7 +309,7 @@ class Trial(RuleBasedStateMachine):
         assert opened == self.model.open(day)
 
     @precondition(lambda self: self.model.count > 3)
-    @rule(day=st.sampled_from(DAYS[:3]), goes_on=st.booleans())
+    @rule(day=st.sampled_from(DAYS[:3]), goes_on=st.sampled_from([True, True, True, False]))
     def close_day(self, day: datetime.date, goes_on: bool) -> None:
         try:
             self.logins["teller"].close_day(day)
@@ -360,9 +375,10 @@ def trial(server: Server) -> type[Trial]:
 
 def test_the_ledger_does_what_the_model_does(trial: type[Trial]) -> None:
     trial.seen.clear()
+    trial.given.clear()
     run_state_machine_as_test(trial, settings=settings(stateful_step_count=8))
     # A test of refusals that never happen, or of nothing but refusals, would show little.
     assert len({control.name for control in Control} & set(trial.seen)) > 12, trial.seen
-    assert trial.seen["POSTED"] > 0.15 * trial.seen.total(), trial.seen
+    assert trial.seen["POSTED"] > 0.2 * trial.seen.total(), trial.seen
     assert trial.seen["REPLAYED"] > 0
-    assert trial.seen["GIVEN"] > 0
+    assert trial.given["GIVEN"] > 0

@@ -144,7 +144,7 @@ BEGIN
         posting := array_fill(0::bigint, ARRAY[n]);
         figure := posting;
         under := array_fill(0, ARRAY[n]);
-        w_under := '{}'; w_link := '{}'; i_carrier := under;
+        w_action := '{}'; w_under := '{}'; w_link := '{}'; i_carrier := under;
         debit_balance := array_fill(NULL::bigint, ARRAY[n]);
         credit_balance := debit_balance;
         e_id := '{}'; e_account := '{}'; e_amount := '{}'; e_balance := '{}';
