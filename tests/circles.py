@@ -23,6 +23,7 @@ CLIENTS = {
 DAY = datetime.date(2020, 3, 6)
 BROUGHT_MINOR = 100_000_00
 LIMIT_MINOR = 50_000_00
+FEES_MINOR = 100_000_00
 
 
 def make_circle(store: Store) -> None:
@@ -32,7 +33,8 @@ def make_circle(store: Store) -> None:
     with Circle(store, BANKS) as circle:
         circle.register(MEMBERS, CLIENTS.values())
         circle.open_day(DAY)
-        circle.limit_withdrawals(Caps(per_item_minor=LIMIT_MINOR))
+        circle.limit("withdrawal", Caps(per_item_minor=LIMIT_MINOR))
+        circle.limit("fee", Caps(per_day_minor=FEES_MINOR))
         refused = Transfers(circle).arrive(DAY, {f"arrival:{name}": (name, BROUGHT_MINOR) for name in CLIENTS})
     assert refused == []
 

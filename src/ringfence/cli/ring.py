@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from ringfence.cli.options import LanguageOption
+from ringfence.cli.options import JsonOption, LanguageOption
 
 app = typer.Typer(
     help="The declared circles: who takes part, and the only ways on which money can move.", no_args_is_help=True
@@ -37,3 +38,25 @@ def show(
     from ringfence.ring import explain, load
 
     typer.echo(explain(load(ring), spoken(language)))
+
+
+@app.command()
+def check(
+    ring: Annotated[str, typer.Argument(metavar="RING", help="A built-in ring, or the path of a ring's file.")],
+    as_json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Decide who could take client money: the smallest coalitions, path by path, and what each had to corrupt.
+
+    Exit code 0 if no single intermediary can, 1 if one can, 2 for a file that is no ring. Try: ringfence ring check sge
+    """
+    from ringfence.cli.options import spoken
+    from ringfence.ring import as_document, decide, load, told
+
+    said = spoken(language)
+    verdict = decide(load(ring))
+    if as_json:
+        typer.echo(json.dumps(as_document(verdict), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(told(verdict, said))
+    raise typer.Exit(0 if verdict.closed else 1)

@@ -144,18 +144,19 @@ class Circle:
             self._registered = {r.binding.client: r.binding for r in self.clerk.bindings() if not r.waiting}
         return self._registered
 
-    def limit_withdrawals(self, caps: Caps) -> int:
-        """Let the exchange's clerk order withdrawals as far as `caps` go; the officer's grant, and its number.
+    def limit(self, route: str, caps: Caps) -> int:
+        """Let the exchange's person who asks on `route` do so as far as `caps` go; the officer's grant, and its number.
 
-        Whatever is more than the clerk may do alone, the officer can let pass one by one. What it granted before ends.
+        What it granted before ends. Whatever is more than the clerk may let out alone, the officer can let pass one by one.
         """
-        own = self.officer.granted("withdrawal")[0]
-        standing = self.clerk.granted("withdrawal")
+        person, asker = {"withdrawal": ("clerk", self.clerk), "fee": ("settlement", self.settlement)}[route]
+        own = self.officer.granted(route)[0]
+        standing = asker.granted(route)
         if [grant.caps for grant in standing] == [caps]:
             return standing[0].id
         for grant in standing:
             self.officer.revoke(f"revoke:{grant.id}", grant.id)
-        return self.officer.give(str(uuid.uuid4()), parent=own.id, grantee="clerk", caps=caps)
+        return self.officer.give(str(uuid.uuid4()), parent=own.id, grantee=person, caps=caps)
 
     def sign_heads(self) -> None:
         """Sign the head of every book. Errors: as Heads.sign."""

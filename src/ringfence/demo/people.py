@@ -18,6 +18,8 @@ GUARANTEE_MINOR = 200_000_00
 RESERVE_BANK = "bank_a"
 RESERVE_MINOR = 100_000_000_00
 WITHDRAWAL_LIMIT_MINOR = 50_000_00
+# All fees of a day together: what the settlement may charge under the officer\'s grant, per client of the circle.
+FEES_PER_CLIENT_MINOR = 5_000_00
 
 
 @dataclass(frozen=True, slots=True)

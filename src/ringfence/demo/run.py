@@ -30,6 +30,7 @@ from ringfence.custody import (
 from ringfence.database import SchemaChanged, Store, drop_ledger, ledgers, migrate_ledger, sql_files
 from ringfence.demo.people import (
     BANKS,
+    FEES_PER_CLIENT_MINOR,
     GUARANTEE_MINOR,
     MEMBERS,
     RESERVE_BANK,
@@ -231,7 +232,8 @@ class _Run:
 
     def live(self, *, went_on: bool) -> Result:
         self._circle.register(MEMBERS, [person.client for person in self._people])
-        self._circle.limit_withdrawals(Caps(per_item_minor=WITHDRAWAL_LIMIT_MINOR))
+        self._circle.limit("withdrawal", Caps(per_item_minor=WITHDRAWAL_LIMIT_MINOR))
+        self._circle.limit("fee", Caps(per_day_minor=FEES_PER_CLIENT_MINOR * len(self._people)))
         transfers = Transfers(self._circle)
         for number, day in enumerate(self._plan.trading_days(), 1):
             if not self._memory.execute("SELECT FROM demo.lived WHERE day = %s", (day,)).rowcount:

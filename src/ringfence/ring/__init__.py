@@ -1,6 +1,21 @@
-"""The ring room: the declaration of a circle, read from one TOML file, and its explanation to a person."""
+"""The ring room: the declaration of a circle, its explanation to a person, and the proof that it is closed."""
 
+from ringfence.ring.coalitions import Finding, Verdict, decide
 from ringfence.ring.explain import explain
-from ringfence.ring.ring import Book, Ring, built_in, load, parse
+from ringfence.ring.reading import built_in, load, parse
+from ringfence.ring.report import as_document, told
+from ringfence.ring.ring import Book, Ring
 
-__all__ = ["Book", "Ring", "built_in", "explain", "load", "parse"]
+__all__ = [
+    "Book",
+    "Finding",
+    "Ring",
+    "Verdict",
+    "as_document",
+    "built_in",
+    "decide",
+    "explain",
+    "load",
+    "parse",
+    "told",
+]

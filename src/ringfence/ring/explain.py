@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 import unicodedata
 from collections.abc import Iterator
 
 from ringfence.errors import Language
-from ringfence.ring.ring import Book, Ring, RouteOfBook
+from ringfence.ring.ring import Book, Record, Ring, RouteOfBook
+from ringfence.ring.who import NOBODY
 
 WIDTH = 110
 _WORDS: dict[str, dict[Language, str]] = {
     "source": {"en": "source", "zh": "出处"},
     "parties": {"en": "WHO TAKES PART", "zh": "参与方"},
     "relations": {"en": "WHAT THE DATABASE CHECKS ON EVERY POSTING", "zh": "数据库逐笔校验"},
+    "bounds": {"en": "HOW FAR SOMEBODY CAN GO WHO DOES WRONG", "zh": "作案所受的限度"},
+    "records": {"en": "WHAT WOULD SHOW THAT SOMETHING IS WRONG", "zh": "何处可发现异常"},
+    "at-once": {"en": "at once", "zh": "即时"},
+    "day-end": {"en": "at the end of the day", "zh": "日终"},
+    "count": {"en": "at the next count", "zh": "盘点时"},
+    "sees": {"en": "sees", "zh": "可见"},
+    "silenced": {"en": "silenced by", "zh": "可被其隐瞒"},
+    "nobody": {"en": "nobody", "zh": "无人"},
     "kinds": {"en": "accounts", "zh": "账户种类"},
     "routes": {"en": "routes: money moves on these and on no others", "zh": "资金通路:资金只能沿此移动"},
     "asks": {"en": "asked by", "zh": "发起"},
@@ -45,21 +54,31 @@ def explain(ring: Ring, language: Language = "en") -> str:
 def _ring(ring: Ring, language: Language) -> Iterator[str]:
     yield ring.ring.title.text(language)
     yield ""
-    yield from _wrapped(ring.ring.says.text(language), "  ")
+    yield from wrapped(ring.ring.says.text(language), "  ")
     yield f"  ({_WORDS['source'][language]}: {ring.ring.source})"
     yield ""
     yield _WORDS["parties"][language]
     for party in ring.parties.values():
-        yield f"  {_padded(party.title.text(language), 24)}{party.says.text(language)}"
+        yield f"  {padded(party.title.text(language), 24)}{party.says.text(language)}"
         for name, says in party.persons.items():
-            yield f"    {_padded(name, 22)}{says.text(language)}"
+            yield f"    {padded(name, 22)}{says.text(language)}"
     yield ""
     yield _WORDS["relations"][language]
     for name, relation in ring.relations.items():
-        yield f"  {_padded(name, 24)}{relation.says.text(language)}"
+        yield from wrapped(relation.says.text(language), f"  {padded(name, 24)}", " " * 26)
+    if ring.bounds:
+        yield ""
+        yield _WORDS["bounds"][language]
+    for name, bound in ring.bounds.items():
+        yield from wrapped(bound.says.text(language), f"  {padded(name, 24)}", " " * 26)
     for book in ring.books.values():
         yield ""
         yield from _book(ring, book, language)
+    if ring.records:
+        yield ""
+        yield _WORDS["records"][language]
+    for name, record in ring.records.items():
+        yield from _record(name, record, language)
     yield ""
     yield _WORDS["nothing"][language]
 
@@ -79,43 +98,53 @@ def _book(ring: Ring, book: Book, language: Language) -> Iterator[str]:
         rules += [_WORDS["zero_at_close"][language]] if kind.zero_at_close else []
         rules += [] if kind.one_per_owner else [_WORDS["several"][language]]
         rules += [_WORDS["circle"][language]] if kind.circle else []
-        yield f"    {_padded(name, 24)}{_padded(owner, 24)}{_padded(', '.join(rules), 32)}{kind.title.text(language)}"
+        yield f"    {padded(name, 24)}{padded(owner, 24)}{padded(', '.join(rules), 32)}{kind.title.text(language)}"
     yield f"  {_WORDS['routes'][language]}"
     for name, route in book.routes.items():
         yield from _route(ring, book, name, route, language)
 
 
+def _record(name: str, record: Record, language: Language) -> Iterator[str]:
+    indent = " " * 26
+    yield f"  {padded(name, 24)}{_WORDS[record.when][language]}"
+    yield from wrapped(record.says.text(language), indent)
+    yield from wrapped(f"{_WORDS['sees'][language]}: {', '.join(record.sees)}", indent)
+    silenced = _WORDS["nobody"][language] if record.silenced_by == NOBODY else record.silenced_by
+    yield f"{indent}{_WORDS['silenced'][language]}: {silenced}"
+
+
 def _route(ring: Ring, book: Book, name: str, route: RouteOfBook, language: Language) -> Iterator[str]:
-    yield f"    {_padded(name, 24)}{' → '.join(route.path)}"
+    yield f"    {padded(name, 24)}{' → '.join(route.path)}"
     indent = " " * 28
-    yield from _wrapped(route.says.text(language), indent)
+    yield from wrapped(route.says.text(language), indent)
     asked = f"{_WORDS['asks'][language]}: {book.kept_by}.{route.asks}"
     if route.under:
         asked += f", {_WORDS['under'][language]} {book.kept_by}.{route.under}"
     if route.finishes:
         asked += f"; {_WORDS['finishes'][language]}: {book.kept_by}.{route.finishes}"
     yield indent + asked
-    for proof in (ring.proofs[name] for name in route.proofs):
-        said = f"{proof.checked_by} {_WORDS['checks'][language]}: {proof.says.text(language)} ({proof.made_by})"
-        yield from _wrapped(said, indent)
+    for paper in route.proofs:
+        proof = ring.proofs[paper]
+        yield from wrapped(
+            f"{proof.checked_by} {_WORDS['checks'][language]} {paper}: {proof.says.text(language)}", indent
+        )
     if route.relations:
         yield f"{indent}{_WORDS['kernel'][language]}: {', '.join(route.relations)}"
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
-    """Break `text` at the width that a reader sees: a Chinese character takes two columns."""
-    if text.isascii():
-        return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
-    lines, line = [], indent
-    for character in text:
-        if _columns(line + character) > WIDTH:
-            lines.append(line)
-            line = indent
-        line += character
-    return [*lines, line]
+def wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
+    """Break `text` at the width that a reader sees, where a Chinese character takes two columns, into indented lines."""
+    lines, line = [], first
+    for word in re.findall(r"[!-~]+ *|.", text):
+        if _columns(line + word.rstrip()) > WIDTH:
+            lines.append(line.rstrip())
+            line = first if rest is None else rest
+        line += word
+    return [*lines, line.rstrip()]
 
 
-def _padded(text: str, columns: int) -> str:
+def padded(text: str, columns: int) -> str:
+    """Fill `text` up to so many columns of a terminal."""
     return text + " " * max(1, columns - _columns(text))
 
 

@@ -1,25 +1,19 @@
-"""A ring: the declared circle of one market, read from one TOML file that a person can read too.
+"""A ring: the declared circle of one market.
 
-A ring has parties with their persons, relations and proofs, and books. A book has kinds of account and routes between
-them. Its `declaration` is what the ledger of that book is declared with: nothing that the file does not say can happen.
-
-Every error names the place in the file, what stands there and what would be right.
+A ring has parties with their persons, relations, proofs and records, and books. A book has kinds of account and routes
+between them. Its `declaration` is what the ledger of that book is declared with: nothing that the file does not say can
+happen.
 """
 
 from __future__ import annotations
 
-import tomllib
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from ringfence.errors import BadInput, Language
+from ringfence.errors import Language
 from ringfence.ledger import Declaration, Group, Invariant, Kind, Route
-from ringfence.money import UNITS
-
-KERNEL_RELATIONS = ("same-client", "own-member", "registered-account", "bank-confirmed")
+from ringfence.ring.who import NOBODY
 
 
 class _Part(BaseModel):
@@ -38,11 +32,12 @@ class Words(_Part):
 
 
 class PartyRole(_Part):
-    """A role in the market, and the persons through whom an institution acts."""
+    """A role in the market, and the persons through whom an institution acts; `outside`, whatever it gets is gone."""
 
     title: Words
     says: Words
     persons: dict[str, Words] = {}
+    outside: bool = False
 
 
 class Relation(_Part):
@@ -51,16 +46,38 @@ class Relation(_Part):
     says: Words
 
 
-class Proof(_Part):
-    """A paper that somebody makes and a person checks before asking."""
+class Bound(_Part):
+    """How far somebody can go, or how long it takes, when they do wrong: `within` and `after` in `made_by` name it."""
 
     says: Words
-    made_by: str
+
+
+class Proof(_Part):
+    """A paper that a person checks before asking or finishing, and what it names: payee, amount.
+
+    A true one is made by somebody, or by a hold or a posting on a route of another book; `made_by` is who can make one that
+    looks genuine and is not (ringfence.ring.who).
+    """
+
+    says: Words
+    names: list[Literal["payee", "amount"]]
+    made_by: str = NOBODY
+    from_hold: list[str] = []
+    from_posting: list[str] = []
     checked_by: str
 
 
+class Record(_Part):
+    """What would show that something is wrong: the kinds of account and the proofs that it sees, when, who can silence it."""
+
+    says: Words
+    sees: list[str]
+    when: Literal["at-once", "day-end", "count"]
+    silenced_by: str
+
+
 class KindOfAccount(_Part):
-    """A kind of account; those of the `circle` hold the clients' money itself."""
+    """A kind of account; the `circle` is what holds money of clients together; `mirrors` a kind of another book."""
 
     owner: str
     invariant: Invariant
@@ -68,6 +85,7 @@ class KindOfAccount(_Part):
     zero_at_close: bool = False
     one_per_owner: bool = True
     circle: bool = False
+    mirrors: str | None = None
 
 
 def _steps(path: Any) -> Any:
@@ -107,6 +125,11 @@ class Book(_Part):
     cool_off_days: Annotated[int, Field(ge=0, le=366)] = 0
     kinds: dict[str, KindOfAccount]
     routes: dict[str, RouteOfBook]
+
+    @property
+    def knows_clients(self) -> bool:
+        """Whether clients have accounts in it."""
+        return any(kind.owner == "client" for kind in self.kinds.values())
 
     def declaration(self) -> Declaration:
         """What this book's ledger is declared with."""
@@ -153,9 +176,10 @@ class Book(_Part):
 
 
 class Heading(_Part):
-    """The ring's name, what it is about and where it comes from."""
+    """The ring's name, what it is about and where it comes from; and who must not be able to take anything alone."""
 
     name: str
+    intermediaries: list[str]
     title: Words
     says: Words
     source: str
@@ -167,117 +191,7 @@ class Ring(_Part):
     ring: Heading
     parties: dict[str, PartyRole]
     relations: dict[str, Relation]
+    bounds: dict[str, Bound] = {}
     proofs: dict[str, Proof]
+    records: dict[str, Record] = {}
     books: dict[str, Book]
-
-
-def built_in() -> list[str]:
-    """The names of the rings that ship with the package."""
-    folder = resources.files("ringfence.ring") / "rings"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-
-
-def load(name: str) -> Ring:
-    """Read a built-in ring by name, or any ring by the path of its file. Errors: BadInput."""
-    if name in built_in():
-        return parse((resources.files("ringfence.ring") / "rings" / f"{name}.toml").read_text("utf-8"), name)
-    if not Path(name).is_file():
-        raise BadInput("ring", name, f"a file, or one of {', '.join(built_in())}")
-    return parse(Path(name).read_text("utf-8"), name)
-
-
-def parse(text: str, name: str) -> Ring:
-    """Read a ring from the text of its file, called `name` in errors. Errors: BadInput."""
-    try:
-        ring = Ring.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(name, "the text", f"TOML ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        found = "absent" if first["type"] == "missing" else first["input"]
-        raise BadInput(f"{name}: {field}", found, first["msg"]) from error
-    _Checker(ring, name).check()
-    return ring
-
-
-class _Checker:
-    """Whether every name is declared and every route leads from where money may stay to where it may stay."""
-
-    def __init__(self, ring: Ring, name: str) -> None:
-        self._ring = ring
-        self._name = name
-
-    def check(self) -> None:
-        """Errors: BadInput for the first thing that is wrong, in the order of the file."""
-        for name in self._ring.relations:
-            self._one_of(f"relations.{name}", name, KERNEL_RELATIONS)
-        for name, proof in self._ring.proofs.items():
-            self._who(f"proofs.{name}.made_by", proof.made_by)
-            self._who(f"proofs.{name}.checked_by", proof.checked_by)
-        for name, book in self._ring.books.items():
-            self._book(f"books.{name}", book)
-
-    def _book(self, place: str, book: Book) -> None:
-        self._one_of(f"{place}.kept_by", book.kept_by, self._ring.parties)
-        persons = self._ring.parties[book.kept_by].persons
-        for unit in book.units:
-            self._one_of(f"{place}.units", unit, UNITS)
-        for field, person in (
-            ("registers", book.registers),
-            ("confirms", book.confirms),
-            *((("shows", book.shows),) if book.shows else ()),
-            ("closes", book.closes),
-            *(("reads", p) for p in book.reads),
-        ):
-            self._one_of(f"{place}.{field}", person, persons)
-        posting = {person for route in book.routes.values() for person in (route.asks, route.finishes)}
-        for field, person in (("registers", book.registers), ("confirms", book.confirms), ("shows", book.shows)):
-            if person in posting - {None}:
-                raise BadInput(f"{self._name}: {place}.{field}", person, "a person who never posts")
-        if book.confirms == book.registers:
-            raise BadInput(
-                f"{self._name}: {place}.confirms", book.confirms, "another person than the one who registers"
-            )
-        for name, route in book.routes.items():
-            if route.under in posting - {None}:
-                raise BadInput(f"{self._name}: {place}.routes.{name}.under", route.under, "a person who never posts")
-        for name, kind in book.kinds.items():
-            self._one_of(f"{place}.kinds.{name}.owner", kind.owner, self._ring.parties)
-        for name, route in book.routes.items():
-            self._route(f"{place}.routes.{name}", book, route)
-
-    def _route(self, place: str, book: Book, route: RouteOfBook) -> None:
-        persons = self._ring.parties[book.kept_by].persons
-        for step in route.path:
-            self._one_of(f"{place}.path", step, book.kinds)
-        for field, person in (("asks", route.asks), ("finishes", route.finishes), ("under", route.under)):
-            if person is not None:
-                self._one_of(f"{place}.{field}", person, persons)
-        for relation in route.relations:
-            self._one_of(f"{place}.relations", relation, self._ring.relations)
-        for proof in route.proofs:
-            self._one_of(f"{place}.proofs", proof, self._ring.proofs)
-        shown = " > ".join(route.path)
-        if route.reverses is not None:
-            self._one_of(f"{place}.reverses", route.reverses, book.routes)
-            if route.finishes or route.path != book.routes[route.reverses].path[::-1]:
-                right = f"a route that is not held and goes the way back: {' > '.join(book.routes[route.reverses].path[::-1])}"
-                raise BadInput(f"{self._name}: {place}.path", shown, right)
-        if not 2 <= len(route.path) <= 4:
-            raise BadInput(f"{self._name}: {place}.path", shown, "two to four kinds")
-        for number, step in enumerate(route.path):
-            between = 0 < number < len(route.path) - 1
-            if between != (book.kinds[step].invariant == "zero"):
-                right = "a path that starts and ends where money may stay and passes through zero kinds only"
-                raise BadInput(f"{self._name}: {place}.path", shown, right)
-
-    def _who(self, place: str, who: str) -> None:
-        party, _, person = who.partition(".")
-        self._one_of(place, party, self._ring.parties)
-        if person:
-            self._one_of(place, person, self._ring.parties[party].persons)
-
-    def _one_of(self, place: str, name: str, known: Any) -> None:
-        if name not in known:
-            raise BadInput(f"{self._name}: {place}", name, f"one of {', '.join(known) or 'none is declared'}")

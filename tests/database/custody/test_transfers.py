@@ -329,15 +329,15 @@ def test_a_second_person_lets_pass_what_the_clerk_may_not_let_out_alone(circle: 
 
 def test_a_new_limit_ends_the_one_before(circle: Circle, transfers: Transfers) -> None:
     pay_in(transfers, "d", "m1-ann", 500_00)
-    first = circle.limit_withdrawals(Caps(per_item_minor=LIMIT_MINOR))
-    second = circle.limit_withdrawals(Caps(per_item_minor=100_00, per_day_minor=150_00))
+    first = circle.limit("withdrawal", Caps(per_item_minor=LIMIT_MINOR))
+    second = circle.limit("withdrawal", Caps(per_item_minor=100_00, per_day_minor=150_00))
     assert second > first
-    assert circle.limit_withdrawals(Caps(per_item_minor=100_00, per_day_minor=150_00)) == second
+    assert circle.limit("withdrawal", Caps(per_item_minor=100_00, per_day_minor=150_00)) == second
     wishes = [ask("m1-ann", 100_00, key="1"), ask("m1-ann", 60_00, key="2")]
     [refusal] = transfers.withdraw(DAY, wishes, {"m1-ann": 500_00}, second=lambda withdrawal: True)
     assert isinstance(refusal, Refusal)
     assert refusal.control is Control.DAILY
-    assert circle.limit_withdrawals(Caps(per_item_minor=LIMIT_MINOR)) > second
+    assert circle.limit("withdrawal", Caps(per_item_minor=LIMIT_MINOR)) > second
     assert transfers.withdraw(DAY, wishes, {"m1-ann": 500_00}) == []
 
 

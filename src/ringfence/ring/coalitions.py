@@ -1,0 +1,185 @@
+"""What the fixpoint means for persons: who takes, who loses it to others, who can hide it, and who can do it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ringfence.ring.checks import operator
+from ringfence.ring.closure import OTHER, Antichain, Closure, Place, Step, Way, smallest, together
+from ringfence.ring.ring import Ring
+from ringfence.ring.who import Group, groups, is_bound
+
+ANYONE = ".anyone"
+
+
+def anyone(party: str) -> str:
+    """Any one person of `party`, as a conspirator: whoever it is to whose place the value comes."""
+    return f"{party}{ANYONE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """The bad postings by which value gets to its place, the last of them there; and the records that show one of them."""
+
+    steps: tuple[Step, ...]
+    seen_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A smallest coalition: its `persons`, the `bounds` that it keeps to, and every place that it gets value to."""
+
+    persons: Group
+    bounds: Group
+    paths: tuple[Path, ...]
+
+    @property
+    def above(self) -> tuple[str, ...]:
+        """The operators among them, each above the kernel of its book."""
+        return tuple(sorted(one for one in self.persons if ".operator" in one))
+
+    @property
+    def owing(self) -> tuple[str, ...]:
+        """The parties whose persons did wrong, and who therefore owe the loss."""
+        wrong = (one for one in self.persons if one != OTHER and not one.endswith(ANYONE))
+        return tuple(sorted({one.split(".")[0] for one in wrong}))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All that is decided of a ring; every list is an antichain, the smallest first.
+
+    `alone` says for each party what all its persons together can take, with the kernels holding; a ring is closed if none
+    of its intermediaries can take anything. `above` says for each operator what it moves, and who must join it.
+    """
+
+    ring: Ring
+    routes: int
+    takes: tuple[Finding, ...]
+    loses: tuple[Finding, ...]
+    hides: tuple[Finding, ...]
+    hides_until_count: tuple[Finding, ...]
+    alone: dict[str, tuple[Finding, ...]]
+    above: dict[str, tuple[Finding, ...]]
+
+    @property
+    def open_to(self) -> tuple[str, ...]:
+        """The intermediaries that can take client money alone."""
+        return tuple(party for party in self.ring.ring.intermediaries if self.alone[party])
+
+    @property
+    def closed(self) -> bool:
+        """Whether no intermediary can."""
+        return not self.open_to
+
+
+def decide(ring: Ring) -> Verdict:
+    """Decide who could take, lose or hide client money in `ring`."""
+    return _Decision(Closure(ring)).verdict()
+
+
+class _Decision:
+    def __init__(self, closure: Closure) -> None:
+        self._closure = closure
+        self._ring = closure.ring
+        self._taken = [
+            taken for (_, target), ways in closure.bad.items() for way in ways for taken in self._taken_by(target, way)
+        ]
+
+    def verdict(self) -> Verdict:
+        closure = self._closure
+        lost = [w for (source, _), ways in closure.bad.items() if closure.clients_own(source) for w in ways]
+        return Verdict(
+            ring=self._ring,
+            routes=len(closure.routes),
+            takes=self._findings(self._taken),
+            loses=self._findings(lost),
+            hides=self._findings(self._hidden(frozenset())),
+            hides_until_count=self._findings(self._hidden(frozenset({"count"}))),
+            alone={party: self._alone(party) for party in self._ring.parties},
+            above={one: self._above(one) for one in (operator(b, name) for name, b in self._ring.books.items())},
+        )
+
+    def _taken_by(self, target: Place, way: Way) -> Antichain:
+        """The way, joined by whoever it needs so that the target is a conspirator's place or the outside."""
+        return [self._closure.joined(way, group) for group in self._beneficiaries(target, way)]
+
+    def _beneficiaries(self, target: Place, way: Way) -> Iterator[Group]:
+        conspirators = self._closure.coalition(way.bits)
+        if target.owner == OTHER:
+            straws = [self._closure.coalition(straw.bits) for straw in self._closure.straw(target.book)]
+            yield frozenset() if any(straw <= conspirators for straw in straws) else frozenset({OTHER})
+            return
+        party = self._ring.parties[target.owner]
+        if party.outside or any(one.split(".")[0] == target.owner for one in conspirators):
+            yield frozenset()
+        else:
+            yield frozenset({anyone(target.owner) if party.persons else target.owner})
+
+    def _hidden(self, ignored: frozenset[str]) -> Antichain:
+        """The ways to take, joined by those who silence every record that sees them, dated counts perhaps not counted."""
+        silencers = {
+            name: [Way(self._closure.bits_of(group)) for group in groups(record.silenced_by)]
+            for name, record in self._ring.records.items()
+            if record.when not in ignored
+        }
+        hidden = []
+        for way in smallest(self._taken):
+            seen = [silencers[name] for name in self._closure.seen(way.bits) if name in silencers]
+            hidden += together([[way], *seen])
+        return hidden
+
+    def _alone(self, party: str) -> tuple[Finding, ...]:
+        """What all persons of `party` together can take; a straw man where they can register one."""
+
+        def own(one: str) -> bool:
+            return (
+                is_bound(one)
+                or (one.split(".")[0] == party and ".operator" not in one)
+                or (one == OTHER and party == "client")
+            )
+
+        found = []
+        for (_, target), ways in self._closure.bad.items():
+            straws = self._closure.straw(target.book) if target.owner == OTHER else []
+            for way in ways:
+                for taken in self._taken_by(target, way):
+                    behind = [taken, *(self._closure.instead_of_other(taken, straw) for straw in straws)]
+                    found += [one for one in behind if all(map(own, self._closure.coalition(one.bits)))]
+        return self._findings(found)
+
+    def _above(self, one: str) -> tuple[Finding, ...]:
+        """What the operator moves by itself, and who must join it to take that."""
+        moved = [
+            taken
+            for (_, target), ways in self._closure.bad.items()
+            for way in ways
+            if self._closure.coalition(way.bits) == {one}
+            for taken in self._taken_by(target, way)
+        ]
+        return _sorted(self._finding(together, paths) for together, paths in self._paths(moved).items())
+
+    def _findings(self, ways: Antichain) -> tuple[Finding, ...]:
+        """The smallest coalitions of all these ways, each with all its paths."""
+        paths = self._paths(ways)
+        least = [self._closure.coalition(way.bits) for way in smallest(map(self._closure.without_records, ways))]
+        return _sorted(self._finding(coalition, paths[coalition]) for coalition in least)
+
+    def _finding(self, coalition: Group, paths: Iterable[Path]) -> Finding:
+        bounds = frozenset(filter(is_bound, coalition))
+        return Finding(coalition - bounds, bounds, tuple(paths))
+
+    def _paths(self, ways: Antichain) -> dict[Group, list[Path]]:
+        """Per coalition a path to every place, in the order in which they were found."""
+        paths: dict[Group, dict[tuple[Place, Place], Path]] = {}
+        for way in ways:
+            steps = tuple(dict.fromkeys(way.steps()))
+            seen = tuple(name for name in self._ring.records if self._closure.sees(name, steps))
+            ends = (steps[-1].source, steps[-1].target)
+            paths.setdefault(self._closure.coalition(way.bits), {}).setdefault(ends, Path(steps, seen))
+        return {coalition: [*found.values()] for coalition, found in paths.items()}
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda f: (bool(f.above), len(f.persons), sorted(f.persons), sorted(f.bounds))))
