@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,3 +61,30 @@ def check(
     else:
         typer.echo(told(verdict, said))
     raise typer.Exit(0 if verdict.closed else 1)
+
+
+@app.command("draw")
+def draw_(
+    ring: Annotated[str, typer.Argument(metavar="RING", help="A built-in ring, or the path of a ring's file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Where to write.", show_default="standard output")
+    ] = None,
+    language: LanguageOption = "en",
+) -> None:
+    """Draw a ring as SVG: places, routes, who asks on which papers, the fence, and what is always zero.
+
+    Try: ringfence ring draw sge --output sge.svg
+    """
+    from ringfence.cli.options import spoken
+    from ringfence.errors import BadInput
+    from ringfence.ring import draw, load
+
+    picture = draw(load(ring), spoken(language))
+    if output is None:
+        typer.echo(picture)
+        return
+    try:
+        output.write_text(picture + "\n", "utf-8")
+    except OSError as error:
+        raise BadInput("--output", str(output), f"a file that can be written ({error.strerror})") from error
+    typer.echo(f"drawn: {output}")

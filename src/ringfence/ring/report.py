@@ -57,6 +57,13 @@ def told(verdict: Verdict, language: Language = "en") -> str:
     return "\n".join(_Telling(verdict, language).lines())
 
 
+def headline(verdict: Verdict, language: Language = "en") -> str:
+    """The one line: closed to every intermediary, or open to which."""
+    who = verdict.open_to or verdict.ring.ring.intermediaries
+    names = " + ".join(verdict.ring.parties[party].title.text(language) for party in who)
+    return _WORDS["open" if verdict.open_to else "closed"][language].format(names)
+
+
 class _Telling:
     def __init__(self, verdict: Verdict, language: Language) -> None:
         self._verdict = verdict
@@ -69,8 +76,7 @@ class _Telling:
     def lines(self) -> Iterator[str]:
         verdict = self._verdict
         yield self._ring.ring.title.text(self._language)
-        said = verdict.open_to or self._ring.ring.intermediaries
-        yield self._say("open" if verdict.open_to else "closed", " + ".join(map(self._party, said)))
+        yield headline(verdict, self._language)
         yield "  " + self._say("size", verdict.routes, len(self._ring.books))
         yield "  " + self._say("legend", self._ring.ring.name)
         yield from self._alone()
