@@ -4,7 +4,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: help demo test check lint simulate pictures mutate coverage dist clean $(VENV)
+.PHONY: help demo test check lint simulate bench pictures mutate coverage dist clean $(VENV)
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ coverage: $(VENV)/installed ## the tests, with what they did not reach
 
 simulate: $(VENV)/installed ## the model test for longer, with fresh seeds; the closure of thousands of random rings
 	RINGFENCE_RANDOM_RINGS=4000 $(BIN)/pytest tests/property --hypothesis-profile=long
+
+bench: $(VENV)/installed ## how fast the kernel is here, beside what the same server could do at all (minutes)
+	$(BIN)/ringfence bench
 
 pictures: $(VENV)/installed ## draw the built-in rings again, for the documentation
 	for language in en zh; do $(BIN)/ringfence ring draw sge --language $$language --output docs/pictures/sge.$$language.svg; done

@@ -128,7 +128,7 @@ class EquationReader:
                         ORDER BY e.id DESC LIMIT 1), 0),
                     coalesce((SELECT sum(e.amount) FROM {0}.entry AS e
                         WHERE e.account = (SELECT id FROM circle) AND e.id >= (SELECT entry FROM reached)), 0)::bigint,
-                    (SELECT count(*) FROM {0}.account WHERE invariant = 'zero' AND balance <> 0)
+                    (SELECT count(*) FROM {0}.account WHERE at_least = 0 AND at_most = 0 AND balance <> 0)
                 """,
                 (batch,),
             )

@@ -119,7 +119,7 @@ class Cluster:
     def _launch(self) -> None:
         (self.directory / "postmaster.pid").unlink(missing_ok=True)
         sockets = shlex.quote(f'unix_socket_directories="{self._new_socket_folder()}"')
-        options = f"-p {PORT} -c listen_addresses= -c {sockets}"
+        options = f"-p {PORT} -c listen_addresses= -c {sockets} {_sized()}"
         started = _run(
             "pg_ctl", "start", "-D", self.directory, "-o", options, "-l", self.directory / "log", "-w", "-t", 5
         )
@@ -156,6 +156,12 @@ class Cluster:
         log = self.directory / "log"
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         return lines[-1] if lines else self._complaint
+
+
+def _sized() -> str:
+    """Settings for this machine. What is random, as keys are, must stay in memory; PostgreSQL's own default is 128 MB."""
+    memory_mb = psutil.virtual_memory().total // 2**20
+    return f"-c shared_buffers={max(128, min(2048, memory_mb // 8))}MB -c max_wal_size=2GB"
 
 
 def _run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ grant         who lets whom do what, how far and how long
 instruction   instructions, outcomes, refusals
 registry      who and what there is, and the instructions that change it
 ledger        a ledger as one login sees it: postings in, outcomes out
+desk          single instructions of many callers, posted in batches
 journal       what was committed, as a cursor
 arrays        how batches travel, and what the chain hashes
 sql/          the functions that write, and who may call them
@@ -13,6 +14,7 @@ sql/          the functions that write, and who may call them
 
 from ringfence.ledger.create import DeclaredOtherwise, create_ledger, create_member_login
 from ringfence.ledger.declaration import Declaration, Group, Invariant, Kind, Route, role
+from ringfence.ledger.desk import Desk, DeskClosed, DeskFull, Unanswered
 from ringfence.ledger.grant import Binding, Caps, Grant, Refused, Registered
 from ringfence.ledger.instruction import Action, Control, Instruction, Outcome, Refusal
 from ringfence.ledger.journal import JournalBatch, JournalEntry, JournalPosting, journal_after
@@ -27,6 +29,9 @@ __all__ = [
     "Control",
     "Declaration",
     "DeclaredOtherwise",
+    "Desk",
+    "DeskClosed",
+    "DeskFull",
     "Grant",
     "Group",
     "Instruction",
@@ -44,6 +49,7 @@ __all__ = [
     "Refused",
     "Registered",
     "Route",
+    "Unanswered",
     "UnknownAccount",
     "create_ledger",
     "create_member_login",

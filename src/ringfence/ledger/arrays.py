@@ -7,7 +7,7 @@ array is empty, its length and lower bound; then every element behind its own le
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, ClassVar
 
@@ -38,8 +38,14 @@ class _Numbers(PackedArray):
     @classmethod
     def pack(cls, values: Sequence[int]) -> _Numbers:
         """Pack whole numbers. Errors: struct.error for one that does not fit."""
-        elements = [item for value in values for item in (cls.size, value)]
+        elements = [cls.size] * (2 * len(values))
+        elements[1::2] = values
         return cls(cls._header(len(values)) + struct.pack(">" + f"i{cls.code}" * len(values), *elements))
+
+    @classmethod
+    def pack_unless(cls, values: Sequence[int], usual: int) -> _Numbers | None:
+        """Pack whole numbers, or nothing where all are `usual`. Errors: as `pack`."""
+        return None if values.count(usual) == len(values) else cls.pack(values)
 
 
 class Int2Array(_Numbers):
@@ -66,18 +72,24 @@ class DateArray(_Numbers):
     array_oid, element_oid, code, size = 1182, 1082, "i", 4
 
     @classmethod
-    def pack_dates(cls, values: Iterable[date]) -> _Numbers:
+    def pack_dates(cls, values: Sequence[date]) -> _Numbers:
         """Pack dates."""
         return cls.pack([value.toordinal() - _EPOCH for value in values])
+
+    @classmethod
+    def pack_dates_unless(cls, values: Sequence[date], usual: date) -> _Numbers | None:
+        """Pack dates, or nothing where all are `usual`."""
+        return None if values.count(usual) == len(values) else cls.pack_dates(values)
 
 
 class _Bytes(PackedArray):
     @classmethod
     def pack(cls, values: Sequence[bytes]) -> _Bytes:
         """Pack byte strings."""
-        lengths = (struct.pack(">i", len(value)) for value in values)
-        body = b"".join(part for pair in zip(lengths, values, strict=True) for part in pair)
-        return cls(cls._header(len(values)) + body)
+        parts = [b""] * (2 * len(values))
+        parts[::2] = [len(value).to_bytes(4) for value in values]
+        parts[1::2] = values
+        return cls(cls._header(len(values)) + b"".join(parts))
 
 
 class ByteaArray(_Bytes):
@@ -92,9 +104,16 @@ class TextArray(_Bytes):
     array_oid, element_oid = 1009, 25
 
     @classmethod
-    def pack_text(cls, values: Iterable[str]) -> _Bytes:
-        """Pack text as UTF-8."""
+    def pack_text(cls, values: Sequence[str], longest: int = 2**30) -> _Bytes:
+        """Pack text as UTF-8. Errors: UnicodeEncodeError; ValueError for more than `longest` characters or a zero byte."""
+        if max(map(len, values), default=0) > longest or "\0" in "".join(values):
+            raise ValueError("text that is too long, or has a zero byte")
         return cls.pack([value.encode() for value in values])
+
+    @classmethod
+    def pack_text_unless(cls, values: Sequence[str], longest: int, usual: str) -> _Bytes | None:
+        """Pack text, or nothing where all is `usual`. Errors: as `pack_text`."""
+        return None if values.count(usual) == len(values) else cls.pack_text(values, longest)
 
 
 class _PackedDumper(Dumper):

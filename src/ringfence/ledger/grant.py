@@ -150,6 +150,10 @@ _REASONS: dict[str, dict[Language, str]] = {
         "en": "{field} {given} is not what was bound: {stands}; both institutions must say the same",
         "zh": "{field} {given} 与签约内容 {stands} 不符;两家机构须一致",
     },
+    "clock": {
+        "en": "the server's clock says {given}, and {stands} was recorded already; nothing is written until it is right",
+        "zh": "服务器时钟为 {given},而已有 {stands} 的记录;时钟恢复正常前不写入任何内容",
+    },
     "grant": {"en": "no grant {given} stands", "zh": "没有有效的授权 {given}"},
     "grantor": {
         "en": "grant {given} can be ended by {stands}, who gave it or one above it",

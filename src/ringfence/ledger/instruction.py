@@ -13,11 +13,14 @@ import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ringfence.errors import Language
+from ringfence.errors import BadInput, Language
 from ringfence.ledger.grant import Grant
 from ringfence.money import unit, with_unit
 
 NEVER = datetime.date.max
+LARGEST_NUMBER = 2**63 - 1
+# How many characters there may be; a key has at least one.
+LONGEST = {"key": 200, "payee": 200, "ref": 2_000}
 
 
 class Action(IntEnum):
@@ -66,6 +69,7 @@ class Control(IntEnum):
     CEILING = 30
     OVERFLOW = 31
     LINKED = 32
+    EXPIRES = 33
 
     @property
     def is_shortage(self) -> bool:
@@ -198,6 +202,10 @@ _REASONS: dict[Control, dict[Language, str]] = {
         "en": "linked with number {figure} of the batch, which was refused or carried out before; they pass together or not at all",
         "zh": "与本批第 {figure} 项联动,该项被拒或先前已办;联动指令须同时成立",
     },
+    Control.EXPIRES: {
+        "en": "the hold would have expired on {expires}, before the booking day; right is the booking day or later",
+        "zh": "该冻结的到期日 {expires} 早于当前记账日;应为记账日或之后",
+    },
 }
 _ACTIONS: dict[Language, dict[Action, str]] = {
     "en": {Action.POST: "post", Action.HOLD: "hold", Action.POST_HELD: "post-held", Action.RELEASE: "release"},
@@ -242,20 +250,44 @@ class Instruction:
     def hash(self) -> bytes:
         """Everything that the key is bound to, in 32 bytes."""
         said = (
-            self.action.value,
+            int(self.action),
             self.route,
             self.subject,
             self.path,
             self.amount_minor,
-            self.value_date.isoformat(),
+            self.value_date.toordinal(),
             self.hold,
             self.payee,
             self.ref,
             self.reverses,
-            self.expires.isoformat(),
+            self.expires.toordinal(),
             self.group,
         )
         return hashlib.sha256(repr(said).encode()).digest()
+
+
+def require_usable(asked: Instruction) -> None:
+    """See that an instruction can be sent at all; whether it can be carried out is for the kernel to say.
+
+    Errors: BadInput for a text that is too long, empty where it must not be, or has a character that no text may have; for
+    a path that is no path, or a number that is none.
+    """
+    for field, longest in LONGEST.items():
+        text = getattr(asked, field)
+        if not isinstance(text, str) or len(text) > longest or (field == "key" and not text):
+            right = f"{'1' if field == 'key' else '0'} to {longest:,} characters"
+            raise BadInput(field, _shown(text), right)
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise BadInput(field, _shown(text), "text without zero bytes and half characters")
+    if len(asked.path) > 4:
+        raise BadInput("path", asked.path, "at most four accounts")
+    for field, numbers in (("path", asked.path), ("hold", (asked.hold,)), ("reverses", (asked.reverses,))):
+        if any(not isinstance(number, int) or not 0 <= number <= LARGEST_NUMBER for number in numbers):
+            raise BadInput(field, numbers if field == "path" else numbers[0], "numbers from 0 to 2^63 - 1")
+
+
+def _shown(text: object) -> object:
+    return f"{text[:40]}... ({len(text):,} characters)" if isinstance(text, str) and len(text) > 60 else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +318,7 @@ class Refusal:
             subject=asked.subject,
             payee=asked.payee,
             value_date=asked.value_date,
+            expires=asked.expires,
             day=_DAY_ZERO + datetime.timedelta(days=self.figure) if self.control in _DAY_SEEN else "",
             action=_ACTIONS[language][asked.action],
             login=self.login,

@@ -7,18 +7,29 @@ over an equation looks there, and nothing escapes it.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from ringfence.database import Store
 from ringfence.errors import BadInput
-from ringfence.ledger.arrays import ByteaArray, DateArray, Int2Array, Int4Array, Int8Array, TextArray, register_arrays
-from ringfence.ledger.instruction import Control, Instruction, Outcome, Refusal
-from ringfence.ledger.registry import AccountName, Registry
+from ringfence.ledger.arrays import (
+    ByteaArray,
+    DateArray,
+    Int2Array,
+    Int4Array,
+    Int8Array,
+    PackedArray,
+    TextArray,
+    register_arrays,
+)
+from ringfence.ledger.instruction import LONGEST, NEVER, Control, Instruction, Outcome, Refusal, require_usable
+from ringfence.ledger.registry import AccountName, Registry, refused
 
 LARGEST_BATCH = 8192
 
@@ -85,47 +96,83 @@ class Ledger(Registry):
 
         `taking_over` names a bank and the batch of its book that this one books. A `whole` batch is written only if
         nothing in it is refused. Nothing is raised for an instruction that is refused. Errors: BadInput for a batch of
-        more than 8,192 instructions or a bank that is not registered.
+        more than 8,192 instructions, an instruction that cannot be sent, or a bank that is not registered; Refused while the
+        clock is behind what was recorded last.
         """
         if len(instructions) > LARGEST_BATCH:
             raise BadInput("instructions", len(instructions), f"at most {LARGEST_BATCH} in a batch")
         source = (None, None) if taking_over is None else (self._source(taking_over[0]), taking_over[1])
         if not instructions:
             return Posted(None, ())
-        accounts = sorted({account for asked in instructions for account in asked.path})
-        place = {account: number for number, account in enumerate(accounts, 1)}
-        sides = [[0] * len(instructions) for _ in range(4)]
-        for number, asked in enumerate(instructions):
-            for side, account in enumerate(asked.path[:4]):
-                sides[side][number] = place[account]
-        parameters = (
-            Int8Array.pack(accounts or [0]),
-            *(Int4Array.pack(side) for side in sides),
-            Int2Array.pack([asked.action for asked in instructions]),
-            Int2Array.pack([self._routes.get(asked.route, _NO_ROUTE).number for asked in instructions]),
-            Int4Array.pack([self._party_ids.get(asked.subject, 0) for asked in instructions]),
-            Int8Array.pack([_whole(asked.amount_minor) for asked in instructions]),
-            Int8Array.pack([asked.hold or asked.reverses for asked in instructions]),
-            TextArray.pack_text(asked.key for asked in instructions),
-            ByteaArray.pack([asked.hash() for asked in instructions]),
-            DateArray.pack_dates(asked.value_date for asked in instructions),
-            DateArray.pack_dates(asked.expires for asked in instructions),
-            Int4Array.pack(_links(instructions)),
-            TextArray.pack_text(asked.payee for asked in instructions),
-            TextArray.pack_text(asked.ref for asked in instructions),
-            *source,
-        )
-        with self.connection.transaction() as transaction, self.connection.cursor(binary=True) as cursor:
-            row = cursor.execute(self._post, parameters).fetchone()
-            assert row is not None
-            batch, *columns = row
-            posted = Posted(batch, tuple(map(self._outcome, instructions, *columns)))
-            if whole and posted.refusals:
-                posted = Posted(None, posted.outcomes)
-                raise psycopg.Rollback(transaction)
+        parameters = (*self._packed(instructions), *source)
+        if whole:
+            with self.connection.transaction() as transaction:
+                posted = self._posted(instructions, self._send(parameters))
+                if posted.refusals:
+                    posted = Posted(None, posted.outcomes)
+                    raise psycopg.Rollback(transaction)
+        else:
+            posted = self._posted(instructions, self._send(parameters))
         if posted.batch is not None:
             self._committed()
         return posted
+
+    def _send(self, parameters: Sequence[PackedArray | int | None]) -> Any:
+        try:
+            with self.connection.cursor(binary=True) as cursor:
+                return cursor.execute(self._post, parameters).fetchone()
+        except psycopg.Error as error:
+            raise refused(error) or error from error
+
+    def _posted(self, instructions: Sequence[Instruction], row: Any) -> Posted:
+        batch, *columns = row
+        return Posted(batch, tuple(map(self._outcome, instructions, *columns)))
+
+    def _packed(self, instructions: Sequence[Instruction]) -> tuple[PackedArray | None, ...]:
+        """The batch as the posting function takes it: an array a column, accounts by their place in the first; no array where
+        all is as usual. Errors: BadInput for an instruction that cannot be sent.
+        """
+        try:
+            return self._columns(instructions)
+        except (struct.error, TypeError, ValueError):
+            for asked in instructions:
+                require_usable(asked)
+            raise
+
+    def _columns(self, instructions: Sequence[Instruction]) -> tuple[PackedArray | None, ...]:
+        accounts = sorted({account for asked in instructions for account in asked.path})
+        place = {account: number for number, account in enumerate(accounts, 1)}
+        sides: list[list[int]] = [[0] * len(instructions) for _ in range(4)]
+        longest = 0
+        for number, asked in enumerate(instructions):
+            for side, account in zip(sides, asked.path, strict=False):
+                side[number] = place[account]
+            longest = max(longest, len(asked.path))
+        if longest > len(sides):
+            raise ValueError("a path of more than four accounts")
+        keys = [asked.key for asked in instructions]
+        if not all(keys):
+            raise ValueError("a key that is empty")
+        routes, parties = self._routes, self._party_ids
+        return (
+            Int8Array.pack(accounts or [0]),
+            Int4Array.pack(sides[0]),
+            Int4Array.pack(sides[1]),
+            Int4Array.pack_unless(sides[2], 0),
+            Int4Array.pack_unless(sides[3], 0),
+            Int2Array.pack_unless([asked.action for asked in instructions], 0),
+            Int2Array.pack([routes.get(asked.route, _NO_ROUTE).number for asked in instructions]),
+            Int4Array.pack([parties.get(asked.subject, 0) for asked in instructions]),
+            Int8Array.pack([_whole(asked.amount_minor) for asked in instructions]),
+            Int8Array.pack_unless([asked.hold or asked.reverses for asked in instructions], 0),
+            TextArray.pack_text(keys, LONGEST["key"]),
+            ByteaArray.pack([asked.hash() for asked in instructions]),
+            DateArray.pack_dates([asked.value_date for asked in instructions]),
+            DateArray.pack_dates_unless([asked.expires for asked in instructions], NEVER),
+            Int4Array.pack_unless(_links(instructions), 0),
+            TextArray.pack_text_unless([asked.payee for asked in instructions], LONGEST["payee"], ""),
+            TextArray.pack_text_unless([asked.ref for asked in instructions], LONGEST["ref"], ""),
+        )
 
     def post_in_batches(self, instructions: Sequence[Instruction]) -> list[Outcome]:
         """Post however many instructions, in their order, in as many commits as that takes; an outcome for each.
@@ -133,15 +180,20 @@ class Ledger(Registry):
         A group is never parted. Errors: BadInput for a group of more than 8,192.
         """
         outcomes: list[Outcome] = []
-        start = 0
-        while start < len(instructions):
-            end = min(start + LARGEST_BATCH, len(instructions))
-            while start < end < len(instructions) and _linked(instructions[end - 1], instructions[end]):
-                end -= 1
-            if end == start:
-                raise BadInput("group", instructions[start].group, f"a group of at most {LARGEST_BATCH} instructions")
-            outcomes += self.post(instructions[start:end]).outcomes
-            start = end
+        if self.watched:
+            for part in _parts(instructions):
+                outcomes += self.post(part).outcomes
+            return outcomes
+        # While the database works on one batch, the next is packed and the one before is unpacked.
+        under_way: tuple[Sequence[Instruction], Future[Any]] | None = None
+        with ThreadPoolExecutor(1) as server:
+            for part in _parts(instructions):
+                parameters = (*self._packed(part), None, None)
+                before, under_way = under_way, (part, server.submit(self._send, parameters))
+                if before:
+                    outcomes += self._posted(before[0], before[1].result()).outcomes
+            if under_way:
+                outcomes += self._posted(under_way[0], under_way[1].result()).outcomes
         return outcomes
 
     def open_day(self, day: datetime.date) -> None:
@@ -191,6 +243,11 @@ class Ledger(Registry):
             route.under,
         )
         return Outcome(asked, None, False, refusal, None, None, None)
+
+    @property
+    def route_numbers(self) -> dict[str, int]:
+        """The number of every declared route, as postings have it."""
+        return {name: route.number for name, route in self._routes.items()}
 
     # -- readings -------------------------------------------------------------------------------------------------
 
@@ -245,6 +302,18 @@ class Ledger(Registry):
 def _whole(amount_minor: int) -> int:
     # What does not fit the wire is refused by the kernel like any other amount that is none.
     return amount_minor if abs(amount_minor) < 2**63 else -1
+
+
+def _parts(instructions: Sequence[Instruction]) -> Iterator[Sequence[Instruction]]:
+    start = 0
+    while start < len(instructions):
+        end = min(start + LARGEST_BATCH, len(instructions))
+        while start < end < len(instructions) and _linked(instructions[end - 1], instructions[end]):
+            end -= 1
+        if end == start:
+            raise BadInput("group", instructions[start].group, f"a group of at most {LARGEST_BATCH} instructions")
+        yield instructions[start:end]
+        start = end
 
 
 def _linked(one: Instruction, other: Instruction) -> bool:

@@ -51,6 +51,11 @@ class AccountName(NamedTuple):
     ordinal: int = 1
 
 
+def refused(error: psycopg.Error) -> Refused | None:
+    """What the kernel refused, if that is what the driver's error says."""
+    return Refused(**json.loads(error.diag.message_detail or "")) if error.sqlstate == "RF001" else None
+
+
 class Registry:
     """The registry of ledger `name`, entered through the login of `person`. Errors on opening: as Store.connect."""
 
@@ -59,6 +64,8 @@ class Registry:
         self.login = role(name, person)
         self.connection = store.connect(self.login)
         self._committed = committed or (lambda: None)
+        # Somebody looks after every commit; then nothing else may be under way.
+        self.watched = committed is not None
         self._schema = sql.Identifier(name)
         self._grants: dict[int, Grant] = {}
         self.refresh()
@@ -70,7 +77,10 @@ class Registry:
     def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Read; `{}` in `query` is this ledger's schema."""
         statement = sql.SQL(query).format(self._schema)
-        return self.connection.execute(statement, parameters).fetchall()
+        try:
+            return self.connection.execute(statement, parameters).fetchall()
+        except psycopg.Error as error:
+            raise refused(error) or error from error
 
     # -- who and what there is ------------------------------------------------------------------------------------
 
@@ -222,9 +232,7 @@ class Registry:
         try:
             row = self.connection.execute(statement, (str(uuid.uuid4()) if key is None else key, said)).fetchone()
         except psycopg.Error as error:
-            if error.sqlstate == "RF001":
-                raise Refused(**json.loads(error.diag.message_detail or "")) from error
-            raise
+            raise refused(error) or error from error
         assert row is not None
         batch, replayed = row
         if not replayed:

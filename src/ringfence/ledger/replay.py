@@ -17,6 +17,15 @@ from typing import Any
 from ringfence.ledger.authority import Authority
 from ringfence.ledger.rows import BatchRow, EntryRow, HoldRow, Original, PostingRow
 
+FULLEST_MINOR = 4 * 10**18
+# Per invariant, what a balance is at least when all that is held has gone out, and at most when all has come in.
+BOUNDS = {
+    "zero": (0, 0),
+    "non-negative": (0, FULLEST_MINOR),
+    "non-positive": (-FULLEST_MINOR, 0),
+    "free": (-FULLEST_MINOR, FULLEST_MINOR),
+}
+
 
 @dataclass(slots=True)
 class OpenHold:
@@ -275,6 +284,8 @@ class Replay:
     ) -> Iterator[str]:
         debit, credit = self.accounts[path[0]], self.accounts[path[-1]]
         if posting.action == 1:
+            if expires < self.day:
+                yield f"it holds until {expires}, which was over"
             self.open_holds[posting.id] = OpenHold(posting, tuple(path), self.day, expires, posting.amount)
             debit.held_out += posting.amount
             credit.held_in += posting.amount

@@ -12,7 +12,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from psycopg import sql
@@ -22,7 +22,7 @@ from ringfence.ledger.authority import Given
 from ringfence.ledger.checkpoint import Checkpoint
 from ringfence.ledger.declaration import role
 from ringfence.ledger.ledger import Ledger
-from ringfence.ledger.replay import Replay
+from ringfence.ledger.replay import BOUNDS, Replay
 from ringfence.ledger.rows import BatchRow, EntryRow, Finding, HoldRow, Original, PostingRow
 
 MOST_FINDINGS = 50
@@ -76,6 +76,7 @@ class _Verification:
         self._observe = observe
         self._replay = Replay(role(ledger.name, "owner"), self._original)
         self._link = _GENESIS
+        self._recorded_at: datetime | None = None
         self._batches = 0
         self._postings = 0
         self._notes: dict[int, int] = {}
@@ -135,6 +136,9 @@ class _Verification:
         expected = _link(self._link, batch, *written)
         if expected != batch.link:
             self._find(where, "its link is not the hash of what it wrote and of the link before it")
+        if self._recorded_at and batch.recorded_at < self._recorded_at:
+            self._find(where, "it was recorded before the batch before it")
+        self._recorded_at = batch.recorded_at
         self._batches = batch.id
         self._postings = last
         self._link = batch.link
@@ -234,7 +238,7 @@ class _Verification:
             [
                 (
                     a.kind,
-                    replay.kinds[a.kind - 1]["invariant"],
+                    *BOUNDS[replay.kinds[a.kind - 1]["invariant"]],
                     a.owner,
                     a.unit,
                     a.number,
@@ -247,7 +251,7 @@ class _Verification:
                 )
                 for a in replay.accounts.values()
             ],
-            "SELECT id, kind, invariant, owner, unit, number, ordinal, under, lives_until, balance, held_out, held_in FROM {}.account ORDER BY id",
+            "SELECT id, kind, at_least, at_most, owner, unit, number, ordinal, under, lives_until, balance, held_out, held_in FROM {}.account ORDER BY id",
         )
         self._grants()
         open_holds = dict(self._ledger.rows("SELECT id, rest FROM {}.hold WHERE rest > 0"))
@@ -356,17 +360,17 @@ def _link(
             Int8Array.pack([p.amount for p in postings]),
             Int8Array.pack([p.about for p in postings]),
             Int8Array.pack([p.link for p in postings]),
-            TextArray.pack_text(p.key for p in postings),
+            TextArray.pack_text([p.key for p in postings]),
             ByteaArray.pack([p.hash for p in postings]),
-            DateArray.pack_dates(p.value_date for p in postings),
-            TextArray.pack_text(p.payee for p in postings),
-            TextArray.pack_text(p.ref for p in postings),
+            DateArray.pack_dates([p.value_date for p in postings]),
+            TextArray.pack_text([p.payee for p in postings]),
+            TextArray.pack_text([p.ref for p in postings]),
             *(Int8Array.pack([entry[column] for entry in entries]) for column in range(4)),
             *(
                 Int8Array.pack([getattr(hold, side) for hold in holds])
                 for side in ("id", "side1", "side2", "side3", "side4")
             ),
-            DateArray.pack_dates(hold.expires for hold in holds),
+            DateArray.pack_dates([hold.expires for hold in holds]),
         ]
         digests = b"".join(hashlib.sha256(column).digest() for column in columns)
     line = "|".join(

@@ -10,7 +10,7 @@ import pytest
 
 from ringfence.database import Store
 from ringfence.errors import BadInput
-from ringfence.ledger import Action, Control, Instruction, Ledger, Outcome, UnknownAccount
+from ringfence.ledger import Action, Control, Instruction, Ledger, Outcome, Refused, UnknownAccount
 from ringfence.ledger.instruction import NEVER
 from ringfence.ledger.verify import verify
 from trial_ledger import DAY, LEDGER, account_number, arrival, make_trial_ledger
@@ -485,3 +485,69 @@ def test_a_group_is_never_parted(teller: Ledger, monkeypatch: pytest.MonkeyPatch
 def test_shortages_are_told_from_what_will_never_pass() -> None:
     shortages = {control.name for control in Control if control.is_shortage}
     assert shortages == {"ITEM", "DAILY", "PERIOD", "EXPOSURE", "FUNDS", "CEILING"}
+
+
+# -- what is wrong with the surroundings ------------------------------------------------------------------------------------
+
+
+def test_a_hold_that_would_have_expired_before_today_is_refused_by_name(teller: Ledger, clerk: Ledger) -> None:
+    held(teller, clerk, 60, expires=DAY)
+    yesterday = DAY - datetime.timedelta(1)
+    outcome = one(clerk, replace(withdrawal(clerk, "w2", 40), expires=yesterday))
+    assert outcome.refusal is not None
+    assert outcome.refusal.control is Control.EXPIRES
+    assert f"expired on {yesterday}" in str(outcome.refusal)
+    assert not outcome.refusal.control.is_shortage
+
+
+def test_a_clock_that_was_set_back_stops_all_writing_until_it_is_right(store: Store, teller: Ledger) -> None:
+    teller.post([arrival(teller, "a", "ann", 1)])
+    with store.connect() as administrator:
+        administrator.execute(
+            "UPDATE trial.batch SET recorded_at = recorded_at + interval '1 hour' WHERE id = (SELECT max(id) FROM trial.batch)"
+        )
+        for write in (
+            lambda: teller.post([arrival(teller, "b", "ann", 1)]),
+            lambda: teller.post_in_batches([arrival(teller, "b", "ann", 1)]),
+            lambda: teller.close_day(DAY),
+        ):
+            with pytest.raises(Refused, match="clock") as refused:
+                write()
+            assert refused.value.figures["control"] == "clock"
+        assert teller.known(["b"]) == {}
+        administrator.execute(
+            "UPDATE trial.batch SET recorded_at = clock_timestamp() + interval '0.5 seconds' "
+            "WHERE id = (SELECT max(id) FROM trial.batch)"
+        )
+    batch = teller.post([arrival(teller, "b", "ann", 1)]).batch
+    assert batch is not None
+    rows = teller.rows("SELECT recorded_at FROM {}.batch WHERE id >= %s ORDER BY id", (batch - 1,))
+    assert rows[0] == rows[1], "a second is forgiven, and time stands still for it"
+
+
+def test_the_schema_itself_keeps_every_account_within_its_kinds_bounds(store: Store, teller: Ledger) -> None:
+    teller.post([arrival(teller, "a", "ann", 10)])
+    with store.connect() as administrator:
+        for kind, change in (
+            ("wallet", "balance = -1"),
+            ("wallet", "held_out = balance + 1"),
+            ("mirror", "balance = 1"),
+            ("mirror", "held_in = 1 - balance"),
+            ("transit", "balance = 1"),
+            ("transit", "held_in = 1"),
+            ("wallet", "at_least = -5"),
+            ("outside", "balance = 5000000000000000000"),
+        ):
+            with pytest.raises((psycopg.errors.CheckViolation, psycopg.errors.ForeignKeyViolation)):
+                administrator.execute(
+                    f"UPDATE trial.account SET {change} WHERE kind = (SELECT id FROM trial.kind WHERE name = %s)",
+                    (kind,),
+                )
+
+
+def test_the_schema_itself_takes_no_text_that_is_too_long(store: Store, teller: Ledger) -> None:
+    teller.post([arrival(teller, "a", "ann", 1)])
+    with store.connect() as administrator:
+        for column, length in (("key", 201), ("key", 0), ("payee", 201), ("ref", 2001)):
+            with pytest.raises(psycopg.errors.CheckViolation):
+                administrator.execute(f"UPDATE trial.posting SET {column} = repeat('x', %s)", (length,))

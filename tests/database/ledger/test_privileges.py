@@ -107,7 +107,7 @@ def columns(store: Store) -> list[tuple[str, str]]:
     with store.connect() as administrator:
         rows = administrator.execute(
             "SELECT format('%%I.%%I', table_schema, table_name), quote_ident(column_name) "
-            "FROM information_schema.columns WHERE table_schema = ANY (%s) ORDER BY 1, 2",
+            "FROM information_schema.columns WHERE table_schema = ANY (%s) AND is_generated = 'NEVER' ORDER BY 1, 2",
             (list(SCHEMAS),),
         ).fetchall()
     return [(table, column) for table, column in rows]

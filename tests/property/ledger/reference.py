@@ -242,6 +242,8 @@ class Model:
             return Control.CEILING, room
         if available - asked.amount_minor < -FULLEST or asked.amount_minor - room > FULLEST:
             return Control.OVERFLOW, 0
+        if asked.action is Action.HOLD and asked.expires < self.day:
+            return Control.EXPIRES, 0
         return None
 
     def _carry_out(self, asked: Instruction, under: int) -> Result:

@@ -19,7 +19,12 @@ CREATE TABLE kind (
     one_per_owner boolean NOT NULL,
     -- Must be zero when a day is closed.
     zero_at_close boolean NOT NULL,
-    UNIQUE (id, invariant, one_per_owner)
+    -- What a balance must at least be when all that is held has gone out, and at most when all has come in.
+    at_least bigint NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN invariant IN ('zero', 'non-negative') THEN 0 ELSE -4000000000000000000 END) STORED,
+    at_most bigint NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN invariant IN ('zero', 'non-positive') THEN 0 ELSE 4000000000000000000 END) STORED,
+    UNIQUE (id, at_least, at_most, one_per_owner)
 );
 
 -- A route is a path of two to four kinds, with what must hold on it and who may walk it.
@@ -131,7 +136,8 @@ CREATE TABLE grant_use (
 CREATE TABLE account (
     id bigint PRIMARY KEY,
     kind smallint NOT NULL,
-    invariant text NOT NULL,
+    at_least bigint NOT NULL,
+    at_most bigint NOT NULL,
     one_per_owner boolean NOT NULL,
     owner integer NOT NULL REFERENCES party,
     unit smallint NOT NULL REFERENCES unit,
@@ -146,16 +152,9 @@ CREATE TABLE account (
     held_out bigint NOT NULL DEFAULT 0 CHECK (held_out >= 0),
     held_in bigint NOT NULL DEFAULT 0 CHECK (held_in >= 0),
     UNIQUE (kind, owner, unit, ordinal),
-    FOREIGN KEY (kind, invariant, one_per_owner) REFERENCES kind (id, invariant, one_per_owner),
+    FOREIGN KEY (kind, at_least, at_most, one_per_owner) REFERENCES kind (id, at_least, at_most, one_per_owner),
     CONSTRAINT account_is_the_only_one CHECK (NOT one_per_owner OR ordinal = 1),
-    CONSTRAINT account_keeps_its_invariant CHECK (
-        CASE invariant
-            WHEN 'zero' THEN balance = 0 AND held_out = 0 AND held_in = 0
-            WHEN 'non-negative' THEN balance >= held_out
-            WHEN 'non-positive' THEN balance + held_in <= 0
-            ELSE true
-        END
-    )
+    CONSTRAINT account_keeps_its_bounds CHECK (balance - held_out >= at_least AND balance + held_in <= at_most)
 ) WITH (fillfactor = 50);
 
 -- == what has happened ==================================================================================================
@@ -213,7 +212,8 @@ CREATE TABLE posting (
     hash bytea NOT NULL,
     value_date date NOT NULL,
     payee text NOT NULL,
-    ref text NOT NULL
+    ref text NOT NULL,
+    CHECK (length(key) BETWEEN 1 AND 200 AND length(payee) <= 200 AND length(ref) <= 2000)
 );
 -- A key is used once, a posting is reversed once.
 CREATE UNIQUE INDEX posting_key ON posting (key);

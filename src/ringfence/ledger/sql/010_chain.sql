@@ -1,3 +1,6 @@
+-- Batches are recorded in the order of time. A clock that was set back by more than a second stops all writing until it is
+-- right again: nothing is recorded before what was recorded before it.
+--
 -- The chain: the link of a batch hashes the link before it, the batch's own line and a digest of everything it wrote.
 CREATE OR REPLACE FUNCTION {ledger}.seal(
     what text, login name, postings integer, digests bytea,
@@ -6,13 +9,19 @@ CREATE OR REPLACE FUNCTION {ledger}.seal(
 ) RETURNS bigint
 LANGUAGE plpgsql SET search_path = {ledger}, pg_temp AS $$
 DECLARE
-    at CONSTANT timestamptz := clock_timestamp();
+    at timestamptz := clock_timestamp();
+    latest timestamptz;
     before head;
     booked date;
     new_link bytea;
 BEGIN
     SELECT * INTO STRICT before FROM head FOR UPDATE;
     booked := coalesce(seal.opens, before.day);
+    latest := (SELECT recorded_at FROM batch WHERE id = before.batch);
+    IF at < latest - interval '1 second' THEN
+        PERFORM refuse('clock', 'clock', at::text, latest::text);
+    END IF;
+    at := greatest(at, latest);
     new_link := sha256(before.link || digests || convert_to(concat_ws('|',
         before.batch + 1, seal.what, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), booked, seal.login,
         before.posting + 1, seal.postings, coalesce(seal.source, 0), coalesce(seal.source_batch, 0),

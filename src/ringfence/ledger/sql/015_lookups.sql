@@ -1,12 +1,27 @@
 -- What `post` looks up and writes beside its loop, one statement each; results are arrays in the order of the items, the
 -- kinds or the routes.
 
--- Per kind: 1 zero, 2 non-negative, 3 non-positive, 4 free; and whose it is: 1 a client's, 2 a member's, 3 a bank's, 0 other.
-CREATE OR REPLACE FUNCTION {ledger}.kinds_declared(OUT invariants smallint [], OUT roles smallint [])
+-- The accounts of a batch, in its order: kind (0: no such account), whose it is by role (1 a client's, 2 a member's, 3 a
+-- bank's, 0 other), unit, owner, number, whether its grant has ended by `day`; what it may be, and what it is.
+CREATE OR REPLACE FUNCTION {ledger}.accounts_named(
+    accounts bigint [], day date,
+    OUT kinds smallint [], OUT roles smallint [], OUT units smallint [], OUT owners integer [], OUT numbers text [],
+    OUT ended boolean [], OUT at_least bigint [], OUT at_most bigint [], OUT balances bigint [], OUT held_out bigint [],
+    OUT held_in bigint []
+)
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
-    SELECT array_agg(array_position(ARRAY['zero', 'non-negative', 'non-positive', 'free'], invariant)::smallint ORDER BY id),
-        array_agg(coalesce(array_position(ARRAY['client', 'member', 'bank'], owner_role), 0)::smallint ORDER BY id)
-    FROM kind
+    SELECT array_agg(coalesce(x.kind, 0) ORDER BY w.place),
+        array_agg(coalesce(declared.roles[x.kind], 0) ORDER BY w.place),
+        array_agg(coalesce(x.unit, 0) ORDER BY w.place), array_agg(coalesce(x.owner, 0) ORDER BY w.place),
+        array_agg(x.number ORDER BY w.place), array_agg(coalesce(x.lives_until < accounts_named.day, false) ORDER BY w.place),
+        array_agg(coalesce(x.at_least, 0) ORDER BY w.place), array_agg(coalesce(x.at_most, 0) ORDER BY w.place),
+        array_agg(coalesce(x.balance, 0) ORDER BY w.place), array_agg(coalesce(x.held_out, 0) ORDER BY w.place),
+        array_agg(coalesce(x.held_in, 0) ORDER BY w.place)
+    FROM (
+        SELECT array_agg(coalesce(array_position(ARRAY['client', 'member', 'bank'], owner_role), 0)::smallint ORDER BY id) AS roles
+        FROM kind
+    ) AS declared
+    CROSS JOIN unnest(accounts) WITH ORDINALITY AS w (id, place) LEFT JOIN account AS x ON x.id = w.id
 $$;
 
 -- Whether `party` is covered by every scope from a grant up to the beginning of its chain.
@@ -58,43 +73,19 @@ LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     ) AS own ON true
 $$;
 
--- Per route: its kinds, what must hold, and the grants by which `login` may ask and finish on `day`; `simple` if it has at
--- most one for each, for everybody.
+-- Per route: the length of its path, what it reverses, and the grants by which `login` may ask and finish on `day`; `simple`
+-- if it has at most one for each, for everybody.
 CREATE OR REPLACE FUNCTION {ledger}.routes_for(
     login text, day date,
-    OUT length integer [], OUT kind1 smallint [], OUT kind2 smallint [], OUT kind3 smallint [], OUT kind4 smallint [],
-    OUT same_client boolean [], OUT own_member boolean [], OUT registered_account boolean [], OUT bank_confirmed boolean [],
-    OUT held boolean [], OUT back smallint [], OUT ahead smallint [], OUT reverses smallint [],
-    OUT ask integer [], OUT finish integer [], OUT simple boolean
+    OUT length integer [], OUT reverses smallint [], OUT ask integer [], OUT finish integer [], OUT simple boolean
 )
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
-    SELECT array_agg(cardinality(r.path) ORDER BY r.id), array_agg(r.path[1] ORDER BY r.id),
-        array_agg(r.path[2] ORDER BY r.id), array_agg(coalesce(r.path[3], 0) ORDER BY r.id),
-        array_agg(coalesce(r.path[4], 0) ORDER BY r.id), array_agg(r.same_client ORDER BY r.id),
-        array_agg(r.own_member ORDER BY r.id), array_agg(r.registered_account ORDER BY r.id),
-        array_agg(r.bank_confirmed ORDER BY r.id), array_agg(r.held ORDER BY r.id),
-        array_agg(r.back_days ORDER BY r.id), array_agg(r.ahead_days ORDER BY r.id),
-        array_agg(coalesce(r.reverses, 0) ORDER BY r.id),
+    SELECT array_agg(cardinality(r.path) ORDER BY r.id), array_agg(coalesce(r.reverses, 0) ORDER BY r.id),
         array_agg(coalesce(a.grant_id, 0) ORDER BY r.id), array_agg(coalesce(f.grant_id, 0) ORDER BY r.id),
         bool_and(a.several IS NOT TRUE AND f.several IS NOT TRUE)
     FROM route AS r
     LEFT JOIN LATERAL standing_grant(routes_for.login, 'ask', r.id, routes_for.day) AS a ON true
     LEFT JOIN LATERAL standing_grant(routes_for.login, 'finish', r.id, routes_for.day) AS f ON true
-$$;
-
--- Per item: whether the subject is registered, its member (or itself), its registered bank, whether the payee is the
--- registered account, and the day from which that is in force.
-CREATE OR REPLACE FUNCTION {ledger}.subjects_named(
-    subjects integer [], payees text [],
-    OUT known boolean [], OUT member integer [], OUT bank integer [], OUT registered boolean [], OUT since date []
-)
-LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
-    SELECT array_agg(s.id IS NOT NULL ORDER BY place), array_agg(coalesce(s.member, s.id, 0) ORDER BY place),
-        array_agg(coalesce(b.bank, 0) ORDER BY place),
-        array_agg(coalesce(b.payee = wanted.payee, false) ORDER BY place), array_agg(b.valid_from ORDER BY place)
-    FROM unnest(subjects, payees) WITH ORDINALITY AS wanted (id, payee, place)
-    LEFT JOIN party AS s ON s.id = wanted.id
-    LEFT JOIN grants AS b ON b.scope = wanted.id AND b.power = 'account' AND b.ended IS NULL AND b.confirmed IS NOT NULL
 $$;
 
 -- The grants `leaves` with all above them, ascending, so that a parent comes before its children: their caps, and what of
@@ -287,11 +278,13 @@ CREATE OR REPLACE FUNCTION {ledger}.carried_out(
     OUT key text [], OUT hash bytea [], OUT value_date date [], OUT payee text [], OUT ref text []
 )
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
-    SELECT array_agg(u.action ORDER BY u.place), array_agg(u.route ORDER BY u.place), array_agg(u.subject ORDER BY u.place),
-        array_agg(u.amount ORDER BY u.place), array_agg(u.about ORDER BY u.place), array_agg(u.k ORDER BY u.place),
-        array_agg(u.h ORDER BY u.place), array_agg(u.d ORDER BY u.place), array_agg(u.payee ORDER BY u.place),
-        array_agg(u.ref ORDER BY u.place)
-    FROM unnest(status, actions, routes, subjects, amounts, abouts, keys, hashes, value_dates, payees, refs)
-        WITH ORDINALITY AS u (s, action, route, subject, amount, about, k, h, d, payee, ref, place)
-    WHERE u.s = 0
+    WITH carried AS MATERIALIZED (
+        SELECT ARRAY(SELECT u.place FROM unnest(status) WITH ORDINALITY AS u (s, place) WHERE u.s = 0 ORDER BY u.place) AS places
+    )
+    SELECT ARRAY(SELECT actions[p] FROM unnest(places) AS p), ARRAY(SELECT routes[p] FROM unnest(places) AS p),
+        ARRAY(SELECT subjects[p] FROM unnest(places) AS p), ARRAY(SELECT amounts[p] FROM unnest(places) AS p),
+        ARRAY(SELECT abouts[p] FROM unnest(places) AS p), ARRAY(SELECT keys[p] FROM unnest(places) AS p),
+        ARRAY(SELECT hashes[p] FROM unnest(places) AS p), ARRAY(SELECT value_dates[p] FROM unnest(places) AS p),
+        ARRAY(SELECT payees[p] FROM unnest(places) AS p), ARRAY(SELECT refs[p] FROM unnest(places) AS p)
+    FROM carried
 $$;

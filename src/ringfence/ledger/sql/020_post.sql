@@ -1,7 +1,8 @@
 -- Post a batch of instructions: exactly as if they were posted one after another, in one pass over arrays.
 --
 -- `accounts` are distinct and ascend; side1 to side4 are positions in it (0: the route is shorter). Amounts are positive
--- and in the unit's minor part. `abouts` names the hold that an item posts or releases, in full or part, or the posting
+-- and in the unit's minor part. NULL for a whole array: all shorter, posted at once, about nothing, never expiring, alone,
+-- with no payee, without reference. `abouts` names the hold that an item posts or releases, in full or part, or the posting
 -- that it reverses; else 0. A hold that is placed here can be finished by a later batch only; it `expires` after a booking
 -- day, or never (9999-12-31). Items of one number in `links`, side by side, are carried out all or none (0: alone).
 -- `source` and `source_batch` say which batch of a bank's book is taken over.
@@ -28,6 +29,7 @@
 --     16 source   not confirmed by the bank on the path        31 overflow  beyond what a balance can hold
 --                                                              32 linked    another of its group was refused, or carried
 --                                                                           out before
+--                                                              33 expires   a hold that would have expired before today
 -- Several grants are tried in the order in which they were given, then one for this key alone: the first with room carries
 -- it; if none has, the first refuses. A refused item changes nothing, and never its neighbours outside its group. `under`
 -- is the grant that carried it. Balances are those of the first and last account after it.
@@ -45,21 +47,13 @@ SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
     n CONSTANT integer := cardinality(keys);
     size CONSTANT integer := cardinality(accounts);
-    largest CONSTANT bigint := 1000000000000000;
-    fullest CONSTANT bigint := 4000000000000000000;
     dims CONSTANT text := format('[1:%s]', n);
     before head;
     -- Per account of the batch.
-    a_kind smallint []; a_unit smallint []; a_owner integer [];
-    a_balance bigint []; a_out bigint []; a_in bigint [];
-    a_number text []; a_changed boolean []; a_ended boolean [];
-    -- Per kind: 1 zero, 2 non-negative, 3 non-positive, 4 free; and whose it is: 1 a client's, 2 a member's, 3 a bank's, 0 other.
-    k_invariant smallint []; k_role smallint [];
-    -- Per route: its kinds, what must hold, and by which grant this login may ask and finish: ids, and places below.
-    r_length integer []; r_kind1 smallint []; r_kind2 smallint []; r_kind3 smallint []; r_kind4 smallint [];
-    r_client boolean []; r_member boolean []; r_payee boolean []; r_confirmed boolean []; r_held boolean [];
-    r_back smallint []; r_ahead smallint []; r_reverses smallint [];
-    r_ask integer []; r_finish integer []; r_asks integer []; r_finishes integer [];
+    a_kind smallint []; a_role smallint []; a_unit smallint []; a_owner integer []; a_number text []; a_ended boolean [];
+    a_least bigint []; a_most bigint []; a_balance bigint []; a_out bigint []; a_in bigint []; a_changed boolean [];
+    -- Per route: the length of its path, what it reverses, by which grant this login may ask and finish: ids, and places below.
+    r_length integer []; r_reverses smallint []; r_ask integer []; r_finish integer []; r_asks integer []; r_finishes integer [];
     -- Per grant that may count, parents first: caps, what is used of them, what has changed. Below a cap all are capped.
     leaves integer []; g_id integer []; g_parent integer []; g_capped boolean [];
     g_item bigint []; g_daily bigint []; g_period bigint []; g_days integer []; g_exposure bigint [];
@@ -68,8 +62,8 @@ DECLARE
     simple boolean; standing integer []; c_grant integer []; i_first integer []; i_last integer []; i_own integer []; i_owns integer [];
     -- Use of an earlier day that was given back.
     b_grant integer []; b_day date []; b_amount bigint []; back integer;
-    -- Per item: the subject's member and registered bank, whether the payee is the registered account.
-    s_known boolean []; s_member integer []; s_bank integer []; s_payee boolean []; s_since date [];
+    -- Per item: the control that refuses it whatever is posted before it.
+    i_refused smallint [];
     -- Per item: the hold or posting that it is about, numbered, and what is left of each; what is finished of holds.
     h_number integer []; h_same boolean []; h_rest bigint []; h_under integer []; h_grant integer []; h_day date [];
     h_left bigint []; f_hold bigint []; f_amount bigint []; finished integer;
@@ -83,14 +77,19 @@ DECLARE
     w_id bigint []; w_side1 bigint []; w_side2 bigint []; w_side3 bigint []; w_side4 bigint []; w_expires date [];
     next_posting bigint; placed integer; refused integer; replayed integer; changed integer; reached bigint;
     -- The item at hand.
-    act smallint; r smallint; a bigint; code smallint; seen bigint; len integer;
-    one integer; two integer; three integer; four integer; last integer; hop integer; p integer; q integer; other integer;
+    act smallint; r smallint; a bigint; code smallint; seen bigint; known bigint;
+    one integer; last integer; hop integer; p integer; q integer; other integer; link integer;
     g integer; carrier integer; k integer; ends integer; capped smallint; cap_seen bigint; cap_at integer;
     -- The group at hand: its first and last item, its first posting, whether it was carried out before, and, while all of it
     -- is taken back, the item that was refused.
     i integer; opening integer; closing integer; opening_posting bigint; again boolean; culprit integer; undoing boolean;
     o_legs integer; o_placed integer; o_back integer; o_finished integer; i_carrier integer [];
 BEGIN
+    -- What is as usual for all items need not be sent.
+    side3 := coalesce(side3, array_fill(0, ARRAY[n])); side4 := coalesce(side4, array_fill(0, ARRAY[n]));
+    actions := coalesce(actions, array_fill(0::smallint, ARRAY[n])); abouts := coalesce(abouts, array_fill(0::bigint, ARRAY[n]));
+    expires := coalesce(expires, array_fill(date '9999-12-31', ARRAY[n])); links := coalesce(links, array_fill(0, ARRAY[n]));
+    payees := coalesce(payees, array_fill(''::text, ARRAY[n])); refs := coalesce(refs, array_fill(''::text, ARRAY[n]));
     IF (n BETWEEN 1 AND 10000 AND array_dims(keys) = dims AND array_dims(accounts) = format('[1:%s]', size)
         AND array_dims(side1) = dims AND array_dims(side2) = dims AND array_dims(side3) = dims AND array_dims(side4) = dims
         AND array_dims(actions) = dims AND array_dims(routes) = dims AND array_dims(subjects) = dims
@@ -105,11 +104,7 @@ BEGIN
     END IF;
     SELECT * INTO STRICT before FROM head FOR UPDATE;
 
-    SELECT * INTO k_invariant, k_role FROM kinds_declared();
-    SELECT * INTO r_length, r_kind1, r_kind2, r_kind3, r_kind4, r_client, r_member, r_payee, r_confirmed, r_held,
-        r_back, r_ahead, r_reverses, r_ask, r_finish, simple
-    FROM routes_for(session_user, before.day);
-    SELECT * INTO s_known, s_member, s_bank, s_payee, s_since FROM subjects_named(subjects, payees);
+    SELECT * INTO r_length, r_reverses, r_ask, r_finish, simple FROM routes_for(session_user, before.day);
     IF 0 < ANY (abouts) THEN
         SELECT * INTO h_number, h_same, h_rest, h_under, h_day
         FROM referred_to(before.day, accounts, side1, side2, side3, side4, actions, routes, subjects, amounts, abouts, payees);
@@ -119,12 +114,9 @@ BEGIN
 
     -- A second pass is made only where keys have to be looked up; each begins with the accounts and grants as they are.
     LOOP
-        SELECT array_agg(coalesce(x.kind, 0) ORDER BY place), array_agg(coalesce(x.unit, 0) ORDER BY place),
-            array_agg(coalesce(x.owner, 0) ORDER BY place), array_agg(coalesce(x.balance, 0) ORDER BY place),
-            array_agg(coalesce(x.held_out, 0) ORDER BY place), array_agg(coalesce(x.held_in, 0) ORDER BY place),
-            array_agg(x.number ORDER BY place), array_agg(coalesce(x.lives_until < before.day, false) ORDER BY place), array_agg(false)
-        INTO a_kind, a_unit, a_owner, a_balance, a_out, a_in, a_number, a_ended, a_changed
-        FROM unnest(accounts) WITH ORDINALITY AS wanted (id, place) LEFT JOIN account AS x ON x.id = wanted.id;
+        SELECT * INTO a_kind, a_role, a_unit, a_owner, a_number, a_ended, a_least, a_most, a_balance, a_out, a_in
+        FROM accounts_named(accounts, before.day);
+        a_changed := array_fill(false, ARRAY[size]);
         SELECT * INTO g_id, g_parent, g_capped, g_item, g_daily, g_period, g_days, g_exposure, g_today, g_lately, g_out
         FROM grants_with_parents(leaves, before.day);
         g_changed := array_fill(false, ARRAY[coalesce(cardinality(g_id), 0)]);
@@ -135,6 +127,9 @@ BEGIN
             FROM candidates_for(standing, actions, routes, subjects) AS c;
         END IF;
         h_grant := places_of(h_under, g_id); i_owns := places_of(i_own, g_id);
+        i_refused := controls(before.day, before.closed_through, source, a_kind, a_role, a_unit, a_owner, a_number, a_ended,
+            r_ask, r_finish, i_owns, simple, i_first, i_last,
+            side1, side2, side3, side4, actions, routes, subjects, amounts, value_dates, payees);
         b_grant := '{}'; b_day := '{}'; b_amount := '{}'; back := 0;
         FOR p IN 1..coalesce(cardinality(h_number), 0) LOOP
             IF h_number[p] > 0 THEN h_left[h_number[p]] := h_rest[p]; END IF;
@@ -144,7 +139,7 @@ BEGIN
         posting := array_fill(0::bigint, ARRAY[n]);
         figure := posting;
         under := array_fill(0, ARRAY[n]);
-        w_action := '{}'; w_under := '{}'; w_link := '{}'; i_carrier := under;
+        w_action := '{}'; w_under := '{}'; w_link := array_fill(0::bigint, ARRAY[n]); i_carrier := under;
         debit_balance := array_fill(NULL::bigint, ARRAY[n]);
         credit_balance := debit_balance;
         e_id := '{}'; e_account := '{}'; e_amount := '{}'; e_balance := '{}';
@@ -154,125 +149,71 @@ BEGIN
         i := 0; undoing := false;
         WHILE i < n LOOP
             i := i + 1;
-            IF undoing AND i = culprit THEN
-                -- All before it are taken back; what comes after it was refused with it.
-                undoing := false; i := closing;
-                CONTINUE;
-            END IF;
-            act := actions[i]; r := routes[i]; a := amounts[i];
-            one := side1[i]; two := side2[i]; three := side3[i]; four := side4[i];
-            code := 0; seen := 0;
             IF undoing THEN
+                IF i = culprit THEN
+                    -- All before it are taken back; what comes after it was refused with it.
+                    undoing := false; i := closing;
+                    CONTINUE;
+                END IF;
                 CONTINUE WHEN status[i] <> 0;
-                a := -a; carrier := i_carrier[i]; len := r_length[r];
-                last := CASE len WHEN 2 THEN two WHEN 3 THEN three ELSE four END;
-            ELSIF links[i] <> 0 AND (i = 1 OR links[i] <> links[i - 1]) THEN
-                opening := i; opening_posting := next_posting + 1; again := NULL;
-                o_legs := legs; o_placed := placed; o_back := back; o_finished := finished;
             END IF;
+            act := actions[i]; r := routes[i]; a := amounts[i]; link := links[i]; code := 0;
+            one := side1[i]; last := CASE r_length[r] WHEN 2 THEN side2[i] WHEN 3 THEN side3[i] ELSE side4[i] END;
 
-            IF probed AND NOT undoing THEN
-                IF p_posting[i] <> 0 THEN
-                    seen := p_posting[i];
-                    code := CASE WHEN p_same[i] THEN 1 ELSE 2 END;
-                    IF code = 1 THEN under[i] := p_under[i]; END IF;
-                ELSIF p_won[p_first[i]] <> 0 THEN
-                    other := p_won[p_first[i]];
-                    seen := posting[other];
-                    code := CASE WHEN hashes[i] = hashes[other] THEN 1 ELSE 2 END;
-                    IF code = 1 THEN
-                        debit_balance[i] := debit_balance[other]; credit_balance[i] := credit_balance[other];
-                        under[i] := under[other];
-                    END IF;
-                END IF;
-            END IF;
-
-            -- Every test is written so that an unknown is a refusal.
-            IF links[i] <> 0 AND NOT undoing AND code < 2 THEN
-                IF again <> (code = 1) THEN code := 32; seen := opening; END IF;
-                again := code = 1;
-            END IF;
-            IF code <> 0 OR undoing THEN
-                NULL;
-            ELSIF (a BETWEEN 1 AND largest) IS NOT TRUE THEN
-                code := 3; seen := coalesce(a, 0);
-            ELSIF (r BETWEEN 1 AND cardinality(r_length)) IS NOT TRUE THEN
-                code := 4; seen := coalesce(r, 0);
-            ELSIF (CASE WHEN act IN (0, 1) THEN r_ask[r] WHEN act IN (2, 3) THEN r_finish[r] END > 0 OR i_owns[i] > 0) IS NOT TRUE THEN
-                code := 5;
-            ELSIF ((act <> 0) = r_held[r]) IS NOT TRUE THEN
-                code := 6; seen := act;
+            IF undoing THEN
+                a := -a; carrier := i_carrier[i];
             ELSE
-                len := r_length[r];
-                last := CASE len WHEN 2 THEN two WHEN 3 THEN three ELSE four END;
-                IF (one BETWEEN 1 AND size AND a_kind[one] <> 0) IS NOT TRUE THEN code := 7; seen := 1;
-                ELSIF (two BETWEEN 1 AND size AND a_kind[two] <> 0) IS NOT TRUE THEN code := 7; seen := 2;
-                ELSIF ((len < 3 AND three = 0) OR (three BETWEEN 1 AND size AND a_kind[three] <> 0)) IS NOT TRUE THEN
-                    code := 7; seen := 3;
-                ELSIF ((len < 4 AND four = 0) OR (four BETWEEN 1 AND size AND a_kind[four] <> 0)) IS NOT TRUE THEN
-                    code := 7; seen := 4;
-                ELSIF (a_kind[one] = r_kind1[r]) IS NOT TRUE THEN code := 8; seen := 1;
-                ELSIF (a_kind[two] = r_kind2[r] AND one <> last) IS NOT TRUE THEN code := 8; seen := 2;
-                ELSIF (r_kind3[r] = 0 OR a_kind[three] = r_kind3[r]) IS NOT TRUE THEN code := 8; seen := 3;
-                ELSIF (r_kind4[r] = 0 OR a_kind[four] = r_kind4[r]) IS NOT TRUE THEN code := 8; seen := 4;
-                ELSIF (len < 3 AND three <> 0 OR len < 4 AND four <> 0) IS NOT FALSE THEN code := 8; seen := len + 1;
-                ELSIF s_known[i] IS NOT TRUE THEN code := 9;
-                ELSIF NOT simple AND (i_first[i] <= i_last[i] OR i_owns[i] > 0) IS NOT TRUE THEN code := 10;
-                ELSE
-                    hop := 0;
-                    WHILE hop < len AND code = 0 LOOP
-                        hop := hop + 1;
-                        p := CASE hop WHEN 1 THEN one WHEN 2 THEN two WHEN 3 THEN three ELSE four END;
-                        IF a_unit[p] <> a_unit[one] THEN code := 11; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 1 AND r_client[r] AND a_owner[p] <> subjects[i] THEN code := 12; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 2 AND r_member[r] AND a_owner[p] <> s_member[i] THEN code := 13; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 1 AND r_payee[r] AND act < 2 AND a_number[p] <> payees[i] THEN code := 14; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 3 AND r_payee[r] AND act < 2 AND a_owner[p] <> s_bank[i] THEN code := 14; seen := hop;
-                        ELSIF k_role[a_kind[p]] = 3 AND r_confirmed[r] AND act IN (0, 2)
-                            AND (a_owner[p] = source) IS NOT TRUE THEN code := 16; seen := hop;
-                        ELSIF hop > 1 AND act < 2 AND a_ended[p] THEN code := 17; seen := hop;
+                IF link <> 0 AND (i = 1 OR link <> links[i - 1]) THEN
+                    opening := i; opening_posting := next_posting + 1; again := NULL;
+                    o_legs := legs; o_placed := placed; o_back := back; o_finished := finished;
+                END IF;
+                IF probed THEN
+                    IF p_posting[i] <> 0 THEN
+                        seen := p_posting[i];
+                        code := CASE WHEN p_same[i] THEN 1 ELSE 2 END;
+                        IF code = 1 THEN under[i] := p_under[i]; END IF;
+                    ELSIF p_won[p_first[i]] <> 0 THEN
+                        other := p_won[p_first[i]];
+                        seen := posting[other];
+                        code := CASE WHEN hashes[i] = hashes[other] THEN 1 ELSE 2 END;
+                        IF code = 1 THEN
+                            debit_balance[i] := debit_balance[other]; credit_balance[i] := credit_balance[other];
+                            under[i] := under[other];
                         END IF;
-                    END LOOP;
-                    IF code <> 0 THEN NULL;
-                    ELSIF r_payee[r] AND act < 2 AND s_payee[i] IS NOT TRUE THEN code := 14; seen := 0;
-                    ELSIF r_payee[r] AND act < 2 AND (s_since[i] <= before.day) IS NOT TRUE THEN
-                        code := 15; seen := s_since[i] - date '2000-01-01';
-                    ELSIF before.day <= before.closed_through THEN
-                        code := 18; seen := before.closed_through - date '2000-01-01';
-                    ELSIF (value_dates[i] > before.closed_through) IS NOT TRUE THEN
-                        code := 19; seen := before.closed_through - date '2000-01-01';
-                    ELSIF (value_dates[i] >= before.day - r_back[r]) IS NOT TRUE THEN
-                        code := 20; seen := before.day - r_back[r] - date '2000-01-01';
-                    ELSIF (value_dates[i] <= before.day + r_ahead[r]) IS NOT TRUE THEN
-                        code := 20; seen := before.day + r_ahead[r] - date '2000-01-01';
-                    ELSIF act IN (2, 3) OR act = 0 AND r_reverses[r] > 0 THEN
-                        IF (h_number[i] > 0 AND h_left[h_number[i]] > 0) IS NOT TRUE THEN
-                            code := CASE act WHEN 0 THEN 22 ELSE 21 END; seen := abouts[i];
-                        ELSIF h_same[i] IS NOT TRUE THEN code := 23; seen := abouts[i];
-                        ELSIF (a <= h_left[h_number[i]]) IS NOT TRUE THEN code := 24; seen := h_left[h_number[i]];
-                        END IF;
-                    ELSIF abouts[i] <> 0 THEN code := CASE act WHEN 0 THEN 22 ELSE 21 END; seen := abouts[i];
                     END IF;
                 END IF;
-            END IF;
-
-            IF code = 0 AND NOT undoing THEN
-                -- Which grant carries it.
-                carrier := 0;
-                IF simple THEN
-                    k := 1; g := CASE WHEN act < 2 THEN r_asks[r] ELSE r_finishes[r] END;
-                    ends := CASE WHEN g > 0 THEN 1 ELSE 0 END;
-                ELSE
-                    k := i_first[i]; ends := i_last[i];
+                IF link <> 0 AND code < 2 THEN
+                    IF again <> (code = 1) THEN code := 32; seen := opening; END IF;
+                    again := code = 1;
                 END IF;
-                WHILE carrier = 0 AND (k <= ends OR k = ends + 1 AND i_owns[i] > 0) LOOP
-                    IF k > ends THEN g := i_owns[i]; ELSIF NOT simple THEN g := c_grant[k]; END IF;
-                    capped := 0;
-                    IF act <> 3 AND g_capped[g] THEN
-                        p := g;
-                        WHILE p > 0 LOOP
-                            IF NOT g_capped[p] THEN NULL;
-                            ELSIF (a <= g_item[p]) IS NOT TRUE THEN capped := 25; cap_at := p; cap_seen := 0;
+                IF code = 0 AND i_refused[i] <> 0 THEN
+                    code := i_refused[i] % 32;
+                    seen := control_saw(i_refused[i], act, r, subjects[i], a, value_dates[i], before.day, before.closed_through);
+                END IF;
+                IF code = 0 AND (act > 1 OR abouts[i] <> 0 OR r_reverses[r] > 0) THEN
+                    seen := abouts[i];
+                    IF act = 1 OR act = 0 AND r_reverses[r] = 0 THEN code := CASE act WHEN 0 THEN 22 ELSE 21 END;
+                    ELSIF (h_number[i] > 0 AND h_left[h_number[i]] > 0) IS NOT TRUE THEN code := CASE act WHEN 0 THEN 22 ELSE 21 END;
+                    ELSIF h_same[i] IS NOT TRUE THEN code := 23;
+                    ELSIF (a <= h_left[h_number[i]]) IS NOT TRUE THEN code := 24; seen := h_left[h_number[i]];
+                    END IF;
+                END IF;
+
+                IF code = 0 THEN
+                    -- Which grant carries it.
+                    carrier := 0;
+                    IF simple THEN
+                        g := CASE WHEN act < 2 THEN r_asks[r] ELSE r_finishes[r] END;
+                        k := 1; ends := CASE WHEN g > 0 THEN 1 ELSE 0 END;
+                    ELSE
+                        k := i_first[i]; ends := i_last[i];
+                    END IF;
+                    WHILE carrier = 0 AND (k <= ends OR k = ends + 1 AND i_owns[i] > 0) LOOP
+                        IF k > ends THEN g := i_owns[i]; ELSIF NOT simple THEN g := c_grant[k]; END IF;
+                        capped := 0;
+                        p := CASE act WHEN 3 THEN 0 ELSE g END;
+                        WHILE p > 0 AND g_capped[p] LOOP
+                            IF (a <= g_item[p]) IS NOT TRUE THEN capped := 25; cap_at := p; cap_seen := 0;
                             ELSIF (g_today[p] + a <= g_daily[p]) IS NOT TRUE THEN capped := 26; cap_at := p; cap_seen := g_today[p];
                             ELSIF (g_lately[p] + a <= g_period[p]) IS NOT TRUE THEN capped := 27; cap_at := p; cap_seen := g_lately[p];
                             ELSIF act = 1 AND (g_out[p] + a <= g_exposure[p]) IS NOT TRUE THEN
@@ -280,122 +221,129 @@ BEGIN
                             END IF;
                             p := g_parent[p];
                         END LOOP;
+                        IF capped = 0 THEN
+                            carrier := g;
+                        ELSIF code = 0 THEN
+                            code := capped; seen := cap_seen; under[i] := g_id[cap_at];
+                        END IF;
+                        k := k + 1;
+                    END LOOP;
+                    IF carrier > 0 THEN code := 0; under[i] := g_id[carrier];
+                    ELSIF code = 0 THEN code := 5; seen := 0;
                     END IF;
-                    IF capped = 0 THEN
-                        carrier := g;
-                    ELSIF code = 0 THEN
-                        code := capped; seen := cap_seen; under[i] := g_id[cap_at];
-                    END IF;
-                    k := k + 1;
-                END LOOP;
-                IF carrier > 0 THEN code := 0; under[i] := g_id[carrier];
-                ELSIF code = 0 THEN code := 5;
                 END IF;
-            END IF;
 
-            IF code <> 0 OR act > 1 OR undoing THEN
-                NULL;
-            ELSIF k_invariant[a_kind[one]] = 2 AND a_balance[one] - a_out[one] < a THEN
-                code := 29; seen := a_balance[one] - a_out[one];
-            ELSIF k_invariant[a_kind[last]] = 3 AND a_balance[last] + a_in[last] + a > 0 THEN
-                code := 30; seen := -(a_balance[last] + a_in[last]);
-            ELSIF a_balance[one] - a_out[one] - a < -fullest OR a_balance[last] + a_in[last] + a > fullest THEN
-                code := 31;
-            END IF;
+                IF code = 0 AND act < 2
+                    AND (a_balance[one] - a_out[one] - a < a_least[one] OR a_balance[last] + a_in[last] + a > a_most[last]) THEN
+                    IF a_least[one] = 0 AND a_balance[one] - a_out[one] < a THEN
+                        code := 29; seen := a_balance[one] - a_out[one];
+                    ELSIF a_most[last] = 0 AND a_balance[last] + a_in[last] + a > 0 THEN
+                        code := 30; seen := -(a_balance[last] + a_in[last]);
+                    ELSE
+                        code := 31; seen := 0;
+                    END IF;
+                END IF;
 
-            IF code <> 0 THEN
-                status[i] := code; figure[i] := seen;
-                IF code > 1 AND NOT code BETWEEN 25 AND 28 THEN under[i] := 0; END IF;
-                IF code = 1 THEN
-                    replayed := replayed + 1; posting[i] := seen;
+                IF code = 0 AND act = 1 AND (expires[i] >= before.day) IS NOT TRUE THEN
+                    code := 33; seen := 0;
+                END IF;
+
+                IF code <> 0 THEN
+                    status[i] := code; figure[i] := seen;
+                    IF code > 1 AND NOT code BETWEEN 25 AND 28 THEN under[i] := 0; END IF;
+                    IF code = 1 THEN
+                        replayed := replayed + 1; posting[i] := seen;
+                        CONTINUE;
+                    END IF;
+                    refused := refused + 1;
+                    CONTINUE WHEN link = 0;
+                    -- Its group is refused with it: what comes after unseen, what came before is taken back.
+                    closing := i;
+                    WHILE closing < n AND links[closing + 1] = link LOOP
+                        closing := closing + 1; refused := refused + 1;
+                        status[closing] := 32; figure[closing] := i;
+                    END LOOP;
+                    culprit := i; undoing := true; i := opening - 1;
+                    next_posting := opening_posting - 1;
+                    legs := o_legs; placed := o_placed; back := o_back; finished := o_finished;
                     CONTINUE;
                 END IF;
-                refused := refused + 1;
-                CONTINUE WHEN links[i] = 0;
-                -- Its group is refused with it: what comes after unseen, what came before is taken back.
-                closing := i;
-                WHILE closing < n AND links[closing + 1] = links[i] LOOP
-                    closing := closing + 1; refused := refused + 1;
-                    status[closing] := 32; figure[closing] := i;
-                END LOOP;
-                culprit := i; undoing := true; i := opening - 1;
-                next_posting := opening_posting - 1;
-                legs := o_legs; placed := o_placed; back := o_back; finished := o_finished;
-                CONTINUE;
             END IF;
 
             -- It is carried out, or taken back: then with an amount below zero, and nothing is written down.
             IF undoing THEN
+                w_link[posting[i] - before.posting] := 0;
                 status[i] := 32; figure[i] := culprit; posting[i] := 0; under[i] := 0; refused := refused + 1;
                 IF probed THEN p_won[p_first[i]] := 0; END IF;
             ELSE
-                next_posting := next_posting + 1;
-                posting[i] := next_posting; i_carrier[i] := carrier;
+                next_posting := next_posting + 1; posting[i] := next_posting;
                 w_under[next_posting - before.posting] := under[i];
-                w_link[next_posting - before.posting] := CASE links[i] WHEN 0 THEN 0 ELSE opening_posting END;
+                IF link <> 0 THEN i_carrier[i] := carrier; w_link[next_posting - before.posting] := opening_posting; END IF;
                 IF probed THEN p_won[p_first[i]] := i; END IF;
             END IF;
-            IF h_number[i] > 0 THEN h_left[h_number[i]] := h_left[h_number[i]] - a; END IF;
-            IF act IN (2, 3) THEN
-                a_out[one] := a_out[one] - a; a_in[last] := a_in[last] - a;
-                IF NOT undoing THEN
-                    finished := finished + 1; f_hold[finished] := abouts[i]; f_amount[finished] := a;
-                END IF;
+            IF abouts[i] <> 0 AND h_number[i] > 0 THEN h_left[h_number[i]] := h_left[h_number[i]] - a; END IF;
+            IF act = 0 THEN
+                NULL;
             ELSIF act = 1 THEN
                 a_out[one] := a_out[one] + a; a_in[last] := a_in[last] + a;
                 IF NOT undoing THEN
                     placed := placed + 1;
                     w_id[placed] := next_posting; w_expires[placed] := expires[i];
-                    w_side1[placed] := accounts[one]; w_side2[placed] := accounts[two];
-                    w_side3[placed] := coalesce(accounts[three], 0); w_side4[placed] := coalesce(accounts[four], 0);
+                    w_side1[placed] := accounts[one]; w_side2[placed] := accounts[side2[i]];
+                    w_side3[placed] := coalesce(accounts[side3[i]], 0); w_side4[placed] := coalesce(accounts[side4[i]], 0);
+                END IF;
+            ELSE
+                a_out[one] := a_out[one] - a; a_in[last] := a_in[last] - a;
+                IF NOT undoing THEN
+                    finished := finished + 1; f_hold[finished] := abouts[i]; f_amount[finished] := a;
                 END IF;
             END IF;
             -- It counts against every grant up to the beginning of the chain; what is finished is no longer out under the
             -- grant that held it, and what is released was never used.
-            p := CASE WHEN act < 3 AND g_capped[carrier] THEN carrier ELSE 0 END;
-            WHILE p > 0 LOOP
-                IF g_capped[p] THEN
-                    g_today[p] := g_today[p] + a; g_lately[p] := g_lately[p] + a; g_changed[p] := true;
-                    IF act = 1 THEN g_out[p] := g_out[p] + a; END IF;
+            p := CASE act WHEN 3 THEN 0 ELSE carrier END;
+            WHILE p > 0 AND g_capped[p] LOOP
+                g_today[p] := g_today[p] + a; g_lately[p] := g_lately[p] + a; g_changed[p] := true;
+                IF act = 1 THEN g_out[p] := g_out[p] + a; END IF;
+                p := g_parent[p];
+            END LOOP;
+            p := CASE WHEN act > 1 THEN h_grant[i] ELSE 0 END;
+            WHILE p > 0 AND g_capped[p] LOOP
+                g_out[p] := g_out[p] - a; g_changed[p] := true;
+                IF act = 3 AND h_day[i] > before.day - g_days[p] THEN g_lately[p] := g_lately[p] - a; END IF;
+                IF act = 3 AND h_day[i] = before.day THEN g_today[p] := g_today[p] - a;
+                ELSIF act = 3 AND NOT undoing THEN
+                    back := back + 1; b_grant[back] := g_id[p]; b_day[back] := h_day[i]; b_amount[back] := a;
                 END IF;
                 p := g_parent[p];
             END LOOP;
-            p := CASE WHEN act > 1 AND g_capped[h_grant[i]] THEN h_grant[i] ELSE 0 END;
-            WHILE p > 0 LOOP
-                IF g_capped[p] THEN
-                    g_out[p] := g_out[p] - a; g_changed[p] := true;
-                    IF act = 3 AND h_day[i] > before.day - g_days[p] THEN g_lately[p] := g_lately[p] - a; END IF;
-                    IF act = 3 AND h_day[i] = before.day THEN g_today[p] := g_today[p] - a;
-                    ELSIF act = 3 AND NOT undoing THEN
-                        back := back + 1; b_grant[back] := g_id[p]; b_day[back] := h_day[i]; b_amount[back] := a;
-                    END IF;
-                END IF;
-                p := g_parent[p];
-            END LOOP;
-            IF act IN (0, 2) THEN
-                p := one;
-                FOR hop IN 2..len LOOP
-                    q := CASE hop WHEN 2 THEN two WHEN 3 THEN three ELSE four END;
+            IF act = 0 OR act = 2 THEN
+                p := one; hop := 1;
+                LOOP
+                    q := CASE hop WHEN 1 THEN side2[i] WHEN 2 THEN side3[i] ELSE side4[i] END;
                     a_balance[p] := a_balance[p] - a; a_balance[q] := a_balance[q] + a;
                     IF NOT undoing THEN
                         -- Of the account that gives, then of the one that receives.
-                        e_id[legs + 1] := next_posting * 8 + 2 * hop - 4; e_id[legs + 2] := next_posting * 8 + 2 * hop - 3;
-                        e_account[legs + 1] := accounts[p]; e_account[legs + 2] := accounts[q];
-                        e_amount[legs + 1] := -a; e_amount[legs + 2] := a;
-                        e_balance[legs + 1] := a_balance[p]; e_balance[legs + 2] := a_balance[q];
-                        legs := legs + 2;
+                        legs := legs + 2; known := next_posting * 8 + 2 * hop;
+                        e_id[legs - 1] := known - 2; e_id[legs] := known - 1;
+                        e_account[legs - 1] := accounts[p]; e_account[legs] := accounts[q];
+                        e_amount[legs - 1] := -a; e_amount[legs] := a;
+                        e_balance[legs - 1] := a_balance[p]; e_balance[legs] := a_balance[q];
                     END IF;
-                    a_changed[p] := true; p := q;
+                    EXIT WHEN q = last;
+                    a_changed[q] := true; p := q; hop := hop + 1;
                 END LOOP;
             END IF;
             a_changed[one] := true; a_changed[last] := true;
-            debit_balance[i] := CASE WHEN NOT undoing THEN a_balance[one] END;
-            credit_balance[i] := CASE WHEN NOT undoing THEN a_balance[last] END;
+            IF undoing THEN
+                debit_balance[i] := NULL; credit_balance[i] := NULL;
+            ELSE
+                debit_balance[i] := a_balance[one]; credit_balance[i] := a_balance[last];
+            END IF;
         END LOOP;
 
         -- What was refused may have been carried out long ago, or earlier in this batch.
         probe := NOT probed AND refused > 0 AND (
-            (SELECT count(DISTINCT k) < n FROM unnest(keys) AS k)
+            EXISTS (SELECT FROM unnest(keys) AS k GROUP BY k HAVING count(*) > 1)
             OR EXISTS (
                 SELECT FROM unnest(keys, status) AS u (k, s)
                 CROSS JOIN LATERAL (SELECT FROM posting AS x WHERE x.key = u.k LIMIT 1) AS known WHERE u.s <> 0));
@@ -423,10 +371,9 @@ BEGIN
             batch := before.batch + 1;
             BEGIN
                 INSERT INTO posting
-                SELECT before.posting + u.place, batch, u.action, u.route, u.under, u.subject, u.amount, u.about,
-                    u.link, u.k, u.h, u.d, u.payee, u.ref
-                FROM unnest(w_action, w_route, w_under, w_subject, w_amount, w_about, w_link, w_key, w_hash, w_date, w_payee, w_ref)
-                    WITH ORDINALITY AS u (action, route, under, subject, amount, about, link, k, h, d, payee, ref, place);
+                SELECT before.posting + u, batch, w_action[u], w_route[u], w_under[u], w_subject[u], w_amount[u], w_about[u],
+                    w_link[u], w_key[u], w_hash[u], w_date[u], w_payee[u], w_ref[u]
+                FROM generate_series(1, cardinality(w_key)) AS u;
                 EXIT;
             EXCEPTION WHEN unique_violation THEN
                 IF probed THEN RAISE; END IF;
@@ -455,7 +402,7 @@ BEGIN
     END IF;
 
     INSERT INTO entry (id, account, amount, balance)
-    SELECT * FROM unnest(e_id, e_account, e_amount, e_balance) AS u (id, account, amount, balance) ORDER BY u.account, u.id;
+    SELECT e_id[u], e_account[u], e_amount[u], e_balance[u] FROM generate_series(1, legs) AS u ORDER BY e_account[u], u;
     IF placed + finished > 0 THEN
         INSERT INTO hold (id, side1, side2, side3, side4, expires, rest)
         SELECT u.id, u.one, u.two, u.three, u.four, u.expires, w_amount[u.id - before.posting]
@@ -464,9 +411,8 @@ BEGIN
         FROM (SELECT f.id, sum(f.amount) AS amount FROM unnest(f_hold, f_amount) AS f (id, amount) GROUP BY f.id) AS u
         WHERE h.id = u.id;
     END IF;
-    UPDATE account AS x SET balance = u.balance, held_out = u.held_out, held_in = u.held_in
-    FROM unnest(accounts, a_balance, a_out, a_in, a_changed) AS u (id, balance, held_out, held_in, changed)
-    WHERE x.id = u.id AND u.changed;
+    UPDATE account AS x SET balance = a_balance[u.place], held_out = a_out[u.place], held_in = a_in[u.place]
+    FROM unnest(accounts) WITH ORDINALITY AS u (id, place) WHERE x.id = u.id AND a_changed[u.place];
     GET DIAGNOSTICS changed = ROW_COUNT;
     IF changed <> (SELECT count(*) FROM unnest(a_changed) AS c WHERE c) THEN
         RAISE EXCEPTION 'accounts must be distinct' USING ERRCODE = 'invalid_parameter_value';

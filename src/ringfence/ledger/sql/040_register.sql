@@ -44,8 +44,8 @@ BEGIN
         PERFORM refuse('unknown', what, name);
     END IF;
 
-    INSERT INTO account (id, kind, invariant, one_per_owner, owner, unit, number, ordinal, under, lives_until)
-    SELECT coalesce((SELECT max(id) FROM account), 0) + place, kind.id, kind.invariant, kind.one_per_owner, party.id, unit.id,
+    INSERT INTO account (id, kind, at_least, at_most, one_per_owner, owner, unit, number, ordinal, under, lives_until)
+    SELECT coalesce((SELECT max(id) FROM account), 0) + place, kind.id, kind.at_least, kind.at_most, kind.one_per_owner, party.id, unit.id,
         a ->> 'number', coalesce((a ->> 'ordinal')::smallint, 1), g.id, g.valid_until
     FROM jsonb_array_elements(wanted -> 'accounts') WITH ORDINALITY AS x (a, place)
     JOIN kind ON kind.name = a ->> 'kind' JOIN party ON party.name = a ->> 'owner' JOIN unit ON unit.code = a ->> 'unit'

@@ -1,0 +1,15 @@
+"""The bench room: how fast the kernel is, as a ratio to what the same server could do at all.
+
+    workload     the ledger that is measured, and the postings
+    floor        COPY of the same rows and one UPDATE, nothing checked
+    row_locks    one locked transaction per posting
+    tigerbeetle  the same through TigerBeetle, where one runs
+    run          rounds in which every design has its turn; figures
+
+A figure of one design says little on a machine that others use too: all designs take turns, and a ratio is that of two
+neighbours in the same round.
+"""
+
+from ringfence.bench.run import Figure, Settings, measure, table
+
+__all__ = ["Figure", "Settings", "measure", "table"]

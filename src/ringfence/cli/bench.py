@@ -1,0 +1,55 @@
+"""`ringfence bench`: how fast the kernel is here, beside what the same server could do at all."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ringfence.cli.options import number_option
+
+ROUNDS, CLIENTS = 5, 10_000
+
+
+def bench(
+    rounds: Annotated[int, number_option("How often everything has its turn, three at least.")] = ROUNDS,
+    clients: Annotated[int, number_option("How many clients the ledger has.")] = CLIENTS,
+    output: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too.", show_default=False)
+    ] = None,
+    tigerbeetle: Annotated[
+        str | None,
+        typer.Option("--tigerbeetle", metavar="ADDRESS", help="Measure one that runs there too.", show_default=False),
+    ] = None,
+) -> None:
+    """Measure postings per second: in batches, by many single callers, on one hot account, with two ledgers.
+
+    Everything that the kernel checks is on. Beside it, in the same run on the same server: COPY of the same rows with no
+    checks at all, and a ledger that locks rows. Takes a few minutes, in a store of its own that is deleted afterwards.
+    """
+    from ringfence.bench import Settings, measure, table
+    from ringfence.database import Settings as StoreSettings
+    from ringfence.database import Store
+    from ringfence.errors import BadInput
+
+    if rounds < 3:
+        raise BadInput("--rounds", rounds, "3 or more")
+    if not 100 <= clients <= 1_000_000:
+        raise BadInput("--clients", clients, "100 to 1,000,000")
+
+    def say(what: str) -> None:
+        sys.stderr.write(f"{what}\n")
+
+    with (
+        tempfile.TemporaryDirectory(prefix="ringfence-bench-") as folder,
+        Store.open(StoreSettings(store=Path(folder), database_url=None)) as store,
+    ):
+        figures = measure(store, Settings(clients, rounds, tigerbeetle), say)
+    if output:
+        output.write_text(json.dumps([figure.document() for figure in figures], indent=1) + "\n", "utf-8")
+    for line in table(figures):
+        typer.echo(line)

@@ -1,0 +1,71 @@
+"""`ringfence bench`, small: every cell is measured, the figures hang together, and what was measured verifies."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ringfence.bench import Settings, measure, run
+from ringfence.cli import app
+from ringfence.database import Store
+from ringfence.errors import BadInput
+from ringfence.ledger import Ledger
+from ringfence.ledger.verify import verify
+
+FIELDS = {"case", "design", "batch", "callers", "min", "median", "max", "p99_ms", "ratio"}
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "BATCHES", {100: 200, 8_000: 8_000})
+    monkeypatch.setattr(run, "CALLERS", {1: 5, 16: 64})
+    monkeypatch.setattr(run, "LOCKED", {16: 32})
+
+
+@pytest.mark.usefixtures("small")
+def test_every_cell_is_measured_and_the_books_verify(store: Store) -> None:
+    figures = measure(store, Settings(clients=200, rounds=3), lambda said: None)
+    cells = {(f.case, f.design, f.batch, f.callers) for f in figures}
+    for case in run.CASES:
+        assert {(case, design, batch, 1) for design in ("floor", "ringfence") for batch in (100, 8_000)} <= cells
+    assert {("hot", "row-locks", 1, 16), ("hot", "ringfence", 1, 16), ("two-ledgers", "ringfence", 8_000, 2)} <= cells
+    for figure in figures:
+        assert len(figure.rates) == 3
+        document = figure.document()
+        assert document.keys() == FIELDS
+        assert 0 < document["min"] <= document["median"] <= document["max"]
+        assert document["median"] == round(statistics.median(figure.rates))
+    with Ledger(store, run.LEDGER, "teller") as ledger:
+        assert verify(ledger).findings == ()
+        ((postings, refused),) = ledger.rows(
+            "SELECT count(*), (SELECT count(*) FROM {0}.posting WHERE amount = 10^14) FROM {0}.posting"
+        )
+        assert postings > 4 * 8_000
+        assert refused == 0
+
+
+@pytest.mark.usefixtures("small")
+def test_the_command_writes_the_figures_and_a_table(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        app, ["bench", "--rounds", "3", "--clients", "100", "--json", str(tmp_path / "figures.json")]
+    )
+    assert done.exit_code == 0, done.output
+    rows = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert {row["design"] for row in rows} == {"ringfence", "floor", "row-locks"}
+    assert all(row.keys() == FIELDS for row in rows)
+    for row in rows:
+        assert f"{row['median']:,}" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "right"),
+    [(["--rounds", "2"], "3 or more"), (["--clients", "7"], "100 to 1,000,000")],
+)
+def test_what_cannot_be_measured_is_refused(arguments: list[str], right: str) -> None:
+    done = CliRunner().invoke(app, ["bench", *arguments])
+    assert isinstance(done.exception, BadInput)
+    assert right in str(done.exception)
