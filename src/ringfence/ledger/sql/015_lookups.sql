@@ -33,17 +33,6 @@ LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     ) SELECT NOT EXISTS (SELECT FROM chain WHERE scope IS NOT NULL AND scope NOT IN (SELECT scopes_of(covers.party)))
 $$;
 
--- The standing grant of a login for a route; `several` where it has more than one, or one that is not for everybody.
-CREATE OR REPLACE FUNCTION {ledger}.standing_grant(
-    login text, power text, route smallint, day date, OUT grant_id integer, OUT several boolean
-)
-LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
-    SELECT min(g.id), count(*) > 1 OR bool_or(g.scope IS NOT NULL) FROM grants AS g
-    WHERE g.grantee = standing_grant.login AND g.power = standing_grant.power AND g.route = standing_grant.route
-        AND g.ended IS NULL AND g.key IS NULL
-        AND standing_grant.day >= g.valid_from AND (g.valid_until IS NULL OR standing_grant.day <= g.valid_until)
-$$;
-
 -- All standing grants of a login that may be for one of `subjects`.
 CREATE OR REPLACE FUNCTION {ledger}.standing_grants(login text, day date, subjects integer []) RETURNS integer []
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
@@ -73,19 +62,26 @@ LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
     ) AS own ON true
 $$;
 
--- Per route: the length of its path, what it reverses, and the grants by which `login` may ask and finish on `day`; `simple`
--- if it has at most one for each, for everybody.
+-- Per route: the length of its path, what it reverses, and the standing grants by which `login` may ask and finish on `day`;
+-- `simple` if it has at most one for each, and for everybody.
 CREATE OR REPLACE FUNCTION {ledger}.routes_for(
     login text, day date,
     OUT length integer [], OUT reverses smallint [], OUT ask integer [], OUT finish integer [], OUT simple boolean
 )
 LANGUAGE sql STABLE SET search_path = {ledger}, pg_temp AS $$
+    WITH standing AS (
+        SELECT g.power, g.route, min(g.id) AS id, count(*) > 1 OR bool_or(g.scope IS NOT NULL) AS several
+        FROM grants AS g
+        WHERE g.grantee = routes_for.login AND g.power IN ('ask', 'finish') AND g.ended IS NULL AND g.key IS NULL
+            AND routes_for.day >= g.valid_from AND (g.valid_until IS NULL OR routes_for.day <= g.valid_until)
+        GROUP BY g.power, g.route
+    )
     SELECT array_agg(cardinality(r.path) ORDER BY r.id), array_agg(coalesce(r.reverses, 0) ORDER BY r.id),
-        array_agg(coalesce(a.grant_id, 0) ORDER BY r.id), array_agg(coalesce(f.grant_id, 0) ORDER BY r.id),
+        array_agg(coalesce(a.id, 0) ORDER BY r.id), array_agg(coalesce(f.id, 0) ORDER BY r.id),
         bool_and(a.several IS NOT TRUE AND f.several IS NOT TRUE)
     FROM route AS r
-    LEFT JOIN LATERAL standing_grant(routes_for.login, 'ask', r.id, routes_for.day) AS a ON true
-    LEFT JOIN LATERAL standing_grant(routes_for.login, 'finish', r.id, routes_for.day) AS f ON true
+    LEFT JOIN standing AS a ON a.power = 'ask' AND a.route = r.id
+    LEFT JOIN standing AS f ON f.power = 'finish' AND f.route = r.id
 $$;
 
 -- The grants `leaves` with all above them, ascending, so that a parent comes before its children: their caps, and what of

@@ -343,7 +343,7 @@ BEGIN
 
         -- What was refused may have been carried out long ago, or earlier in this batch.
         probe := NOT probed AND refused > 0 AND (
-            EXISTS (SELECT FROM unnest(keys) AS k GROUP BY k HAVING count(*) > 1)
+            EXISTS (SELECT FROM unnest(keys) AS u (wanted) GROUP BY u.wanted HAVING count(*) > 1)
             OR EXISTS (
                 SELECT FROM unnest(keys, status) AS u (k, s)
                 CROSS JOIN LATERAL (SELECT FROM posting AS x WHERE x.key = u.k LIMIT 1) AS known WHERE u.s <> 0));
