@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from ringfence.bench import Settings, measure, run
+from ringfence.bench.tigerbeetle import TigerBeetle
+from ringfence.bench.workload import Wishes, make
 from ringfence.cli import app
 from ringfence.database import Store
 from ringfence.errors import BadInput
@@ -69,3 +74,46 @@ def test_what_cannot_be_measured_is_refused(arguments: list[str], right: str) ->
     done = CliRunner().invoke(app, ["bench", *arguments])
     assert isinstance(done.exception, BadInput)
     assert right in str(done.exception)
+
+
+class Recorded:
+    """The part of TigerBeetle's client that is used, which only remembers."""
+
+    def __init__(self, cluster_id: int, replica_addresses: str) -> None:
+        self.where = cluster_id, replica_addresses
+        self.accounts: list[Any] = []
+        self.transfers: list[Any] = []
+
+    def create_accounts(self, accounts: list[Any]) -> None:
+        self.accounts += accounts
+
+    def create_transfers(self, transfers: list[Any]) -> None:
+        self.transfers += transfers
+
+
+def test_tigerbeetle_gets_the_same_postings(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = SimpleNamespace(NONE=0, DEBITS_MUST_NOT_EXCEED_CREDITS=2)
+    fields = {"Account": SimpleNamespace, "Transfer": SimpleNamespace, "AccountFlags": flags, "ClientSync": Recorded}
+    monkeypatch.setitem(sys.modules, "tigerbeetle", SimpleNamespace(**fields))
+    make(store, "bench", 30, lambda said: None)
+    with Ledger(store, "bench", "teller") as ledger:
+        beetle = TigerBeetle("3000", ledger, salt=7)
+        client = beetle._client
+        assert client.where == (0, "3000")
+        assert len(client.accounts) == len(ledger.accounts)
+        assert sum(account.flags == 2 for account in client.accounts) == len(client.transfers) == 30
+        client.transfers.clear()
+        wanted = Wishes(ledger, 1).some("hot-2%-refused", 200)
+        beetle.post(beetle.pack(wanted))
+    salt = 7 << 64
+    assert [(t.debit_account_id - salt, t.credit_account_id - salt, t.amount) for t in client.transfers] == [
+        (*asked.path, asked.amount_minor) for asked in wanted
+    ]
+    assert len({t.id for t in client.transfers}) == 200
+
+
+def test_tigerbeetle_without_its_client_is_told_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tigerbeetle", None)
+    make(store, "bench", 2, lambda said: None)
+    with Ledger(store, "bench", "teller") as ledger, pytest.raises(BadInput, match="the package tigerbeetle installed"):
+        TigerBeetle("3000", ledger, salt=1)

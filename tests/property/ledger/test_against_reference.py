@@ -225,7 +225,7 @@ class Trial(RuleBasedStateMachine):
     def administer(self, seed: int) -> None:
         """Something happens that is no posting."""
         chance = Random(seed)
-        for _ in range(3):
+        for _ in range(6):
             self.keys += 1
             chance.choice([self.give, self.give, self.revoke, self.rebind, self.open_pocket])(chance)
 
@@ -381,4 +381,5 @@ def test_the_ledger_does_what_the_model_does(trial: type[Trial]) -> None:
     assert len({control.name for control in Control} & set(trial.seen)) > 12, trial.seen
     assert trial.seen["POSTED"] > 0.2 * trial.seen.total(), trial.seen
     assert trial.seen["REPLAYED"] > 0
-    assert trial.given["GIVEN"] > 0
+    # Of five wishes one is granted, and now and then there are few wishes.
+    assert trial.given["GIVEN"] > 0 or trial.given.total() < 60, trial.given
