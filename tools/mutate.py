@@ -20,6 +20,7 @@ TESTS = (
     "tests/database/ledger/test_grants.py",
     "tests/database/ledger/test_bindings.py",
     "tests/database/ledger/test_register.py",
+    "tests/database/ledger/test_same_kind.py",
     "tests/database/ledger/test_journal.py",
     "tests/database/ledger/test_verify.py",
     "tests/database/ledger/test_privileges.py",
