@@ -75,6 +75,7 @@ def test_the_figures_are_those_that_were_decided() -> None:
         ('proofs = ["withdrawal-order"]', 'proofs = ["payment-in"]', 'proofs = ["payment-in"]', "books.bank.routes.withdrawal.proofs"),
         ('sees = ["payment-in"]', 'sees = ["ghosts"]', 'sees = ["ghosts"]', "records.nostro.sees"),
         ('mirrors = "bank.exchange-client-money"', 'mirrors = "bank.money"', "bank-cash =", "books.exchange.kinds.bank-cash.mirrors"),
+        ("persons.intake = { en = \"takes in what the", "persons.operator = { en = \"takes in what the", "persons.operator", "parties.bank.persons.operator"),
         ('intermediaries = ["member"]', 'intermediaries = ["broker"]', "intermediaries =", "ring.intermediaries"),
     ],
 )  # fmt: skip

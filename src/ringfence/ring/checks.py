@@ -12,7 +12,7 @@ from ringfence.ring.ring import Book, Ring, RouteOfBook
 from ringfence.ring.who import groups, is_bound
 
 KERNEL_RELATIONS = ("same-client", "own-member", "registered-account", "bank-confirmed")
-CLIENT = "client"
+OPERATOR = "operator"
 # What can be wrong with the papers of a route is enumerated, three ways for each.
 MOST_PROOFS = 4
 
@@ -26,9 +26,14 @@ class WrongPlace(Exception):
 
 
 def check(ring: Ring) -> None:
-    """Errors: WrongPlace for the first thing that is wrong, in the order heading, keepers, proofs, records, books."""
+    """Errors: WrongPlace for the first thing that is wrong, in the order heading, persons, keepers, proofs, records, books."""
     for party in ring.ring.intermediaries:
         _one_of("ring.intermediaries", party, ring.parties)
+    for name, party_role in ring.parties.items():
+        for person in party_role.persons:
+            if person.startswith(OPERATOR) or person == "anyone":
+                right = "another name: the operator is who stands above the kernel, and anyone is any person"
+                raise WrongPlace(f"parties.{name}.persons.{person}", person, right)
     for name, book in ring.books.items():
         _one_of(f"books.{name}.kept_by", book.kept_by, ring.parties)
     for name in ring.relations:
@@ -121,7 +126,12 @@ def actors(ring: Ring) -> Iterator[str]:
 
 def operator(book: Book, name: str) -> str:
     """Who stands above the kernel of the book `name`, as an actor."""
-    return f"{book.kept_by}.operator" if book.kept_by == name else f"{book.kept_by}.operator-of-{name}"
+    return f"{book.kept_by}.{OPERATOR}" if book.kept_by == name else f"{book.kept_by}.{OPERATOR}-of-{name}"
+
+
+def is_operator(actor: str) -> bool:
+    """Whether the actor is the operator of a book; no person is called so."""
+    return actor.partition(".")[2].startswith(OPERATOR)
 
 
 def _conspirators(ring: Ring, place: str, text: str) -> None:

@@ -49,9 +49,6 @@ class Place:
     kind: str
     owner: str
 
-    def __str__(self) -> str:
-        return f"{self.book}.{self.kind} of {self.owner}"
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -84,6 +81,11 @@ class Way:
 Antichain = list[Way]
 
 
+def book_of(dotted: str) -> str:
+    """The book of a route or a kind that is written as `book.name`."""
+    return dotted.partition(".")[0]
+
+
 def smallest(ways: Iterable[Way]) -> Antichain:
     """Those that contain no other; of equal ones the first."""
     kept: Antichain = []
@@ -109,11 +111,10 @@ class Closure:
 
     def __init__(self, ring: Ring) -> None:
         self.ring = ring
-        self._bit: dict[str, int] = {}
-        # The records take the lowest bits, so that `coalition` is a mask.
-        self.records = {name: self._one(name) for name in ring.records}
-        self._seen_by = [(1 << n, set(record.sees)) for n, record in enumerate(ring.records.values())]
-        self._recorded = (1 << len(self.records)) - 1
+        # The records have the lowest bits, the conspirators those above: a record may be called like a person.
+        self._record = {name: 1 << n for n, name in enumerate(ring.records)}
+        self._recorded = (1 << len(ring.records)) - 1
+        self._conspirator: dict[str, int] = {}
         self.routes = {f"{b}.{r}": (b, route) for b, book in ring.books.items() for r, route in book.routes.items()}
         self._makes: dict[str, list[tuple[str, bool]]] = {}
         for name, proof in ring.proofs.items():
@@ -130,39 +131,30 @@ class Closure:
     # -- sets ---------------------------------------------------------------------------------------------------------
 
     def _one(self, name: str) -> int:
-        return 1 << self._bit.setdefault(name, len(self._bit))
+        return self._conspirator.setdefault(name, 1 << len(self._record) + len(self._conspirator))
 
-    def _any(self, choice: Iterable[Group]) -> Antichain:
-        return smallest(Way(sum(map(self._one, group))) for group in choice)
+    def any_of(self, choice: Iterable[Group]) -> Antichain:
+        """One of these groups."""
+        return smallest(Way(self._bits_of(group)) for group in choice)
 
-    def coalition(self, bits: int) -> Group:
-        """The conspirators among `bits`, bounds included."""
-        return frozenset(name for name, n in self._bit.items() if bits >> n & 1 and name not in self.records)
+    def coalition(self, way: Way) -> Group:
+        """The conspirators of the way, bounds included."""
+        return frozenset(name for name, one in self._conspirator.items() if way.bits & one)
 
-    def seen(self, bits: int) -> Group:
-        """The records among `bits`."""
-        return frozenset(name for name, one in self.records.items() if bits & one)
+    def seen_by(self, way: Way) -> tuple[str, ...]:
+        """The records that see a place or a paper of the way."""
+        return tuple(name for name, one in self._record.items() if way.bits & one)
 
-    def bits_of(self, group: Group) -> int:
-        """The conspirators of `group` as bits."""
+    def _bits_of(self, group: Group) -> int:
         return sum(map(self._one, group))
 
     def joined(self, way: Way, group: Group) -> Way:
         """The same way with more conspirators."""
-        return Way(way.bits | self.bits_of(group), way.step, way.premises)
+        return Way(way.bits | self._bits_of(group), way.step, way.premises)
 
     def instead_of_other(self, way: Way, straw: Way) -> Way:
         """The same way with a straw man and those who register it, where it had a client X who conspires."""
         return Way(way.bits & ~self._one(OTHER) | straw.bits, way.step, way.premises)
-
-    def sees(self, record: str, steps: Iterable[Step]) -> bool:
-        """Whether the record shows one of the steps: it knows a kind of account on the path, or a paper that was not good."""
-        known = set(self.ring.records[record].sees)
-        return any(known & self._touched(step.route, dict(step.papers)) for step in steps)
-
-    def _touched(self, route: str, papers: dict[str, str]) -> set[str]:
-        book, declared = self.routes[route]
-        return {f"{book}.{kind}" for kind in declared.path}.union(p for p, state in papers.items() if state != GOOD)
 
     def without_records(self, way: Way) -> Way:
         """The same way, compared by its conspirators alone."""
@@ -177,12 +169,12 @@ class Closure:
         for name in books:
             book = self.ring.books[name]
             seconds = {f"{book.kept_by}.{book.confirms}", *registrars.values()} - {registrars[name]}
-            choices.append(self._any(frozenset({registrars[name], second, *bounds}) for second in sorted(seconds)))
+            choices.append(self.any_of(frozenset({registrars[name], second, *bounds}) for second in sorted(seconds)))
         return together(choices)
 
     def straw(self, book: str) -> Antichain:
         """Who can open accounts for a straw man in the book: and, where it holds claims, in the book that pays them."""
-        mirrored = {kind.mirrors.split(".")[0] for kind in self.ring.books[book].kinds.values() if kind.mirrors}
+        mirrored = {book_of(kind.mirrors) for kind in self.ring.books[book].kinds.values() if kind.mirrors}
         return self._falsely_registered(sorted({book, *mirrored}))
 
     def _protected(self, place: Place) -> bool:
@@ -203,7 +195,7 @@ class Closure:
     def _solve(self) -> None:
         for name, proof in self.ring.proofs.items():
             made = groups(proof.made_by)
-            reporting = sorted({route.split(".")[0] for route in (*proof.from_hold, *proof.from_posting)})
+            reporting = sorted({book_of(route) for route in (*proof.from_hold, *proof.from_posting)})
             above = [frozenset({operator(self.ring.books[book], book)}) for book in reporting]
             for client in (VICTIM, OTHER):
                 # V signs nothing false about V; X does about X.
@@ -212,7 +204,7 @@ class Closure:
                     for group in made
                     if client == OTHER or "client" not in group
                 )
-                self._forged[name, client] = self._any([*possible, *above])
+                self._forged[name, client] = self.any_of([*possible, *above])
         uses: dict[str, set[str]] = {}
         for name, (_, route) in self.routes.items():
             for paper in route.proofs:
@@ -260,9 +252,11 @@ class Closure:
         changed = set()
 
         def made(ways: Antichain, of: dict[str, str]) -> Antichain:
-            touched = self._touched(name, of)
-            seen = sum(one for one, sees in self._seen_by if sees & touched)
             not_good = tuple((p, state) for p, state in of.items() if state != GOOD)
+            known = {f"{book_name}.{kind}" for kind in route.path}.union(paper for paper, _ in not_good)
+            seen = sum(
+                one for record, one in self._record.items() if known.intersection(self.ring.records[record].sees)
+            )
             step = Step(name, client, source, target, not_good, above)
             return [Way(way.bits | seen, step, way.premises) for way in ways]
 
@@ -306,8 +300,8 @@ class Closure:
         mirrors = self.ring.books[target.book].kinds[target.kind].mirrors
         if mirrors is None:
             return False
-        other = mirrors.split(".")[0]
-        reports = [p for p in route.proofs if any(r.split(".")[0] == other for r in self.ring.proofs[p].from_posting)]
+        other = book_of(mirrors)
+        reports = [p for p in route.proofs if other in map(book_of, self.ring.proofs[p].from_posting)]
         return bool(reports) and all(papers[report] == GOOD for report in reports)
 
     # -- who must have a hand in it ---------------------------------------------------------------------------------------
@@ -324,9 +318,9 @@ class Closure:
         waved = {self.ring.proofs[p].checked_by for p, state in papers.items() if state == WAVED}
         needed = self._forgers(papers, about)
         if not mine or waved or not NAMED.issubset(set[str]().union(*(proof.names for proof in mine))):
-            needed.append(self._any([frozenset({asker, *waved})]))
+            needed.append(self.any_of([frozenset({asker, *waved})]))
             if grantor:
-                needed.append(self._any([frozenset({f"{GRANT}{grantor}"}), frozenset({grantor})]))
+                needed.append(self.any_of([frozenset({f"{GRANT}{grantor}"}), frozenset({grantor})]))
         return together(needed)
 
     def _finished(
@@ -344,7 +338,7 @@ class Closure:
         mine = {p: papers[p] for p in self._for_the_finisher(book, route)}
         needed = [asked, *self._forgers(mine, about)]
         if not mine or WAVED in mine.values():
-            needed.append(self._any([frozenset({f"{book.kept_by}.{route.finishes}"})]))
+            needed.append(self.any_of([frozenset({f"{book.kept_by}.{route.finishes}"})]))
         return together(needed)
 
     def _forgers(self, papers: dict[str, str], about: Iterable[str]) -> list[Antichain]:

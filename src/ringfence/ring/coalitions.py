@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ringfence.ring.checks import operator
+from ringfence.ring.checks import is_operator, operator
 from ringfence.ring.closure import OTHER, Antichain, Closure, Place, Step, Way, smallest, together
 from ringfence.ring.ring import Ring
-from ringfence.ring.who import Group, groups, is_bound
+from ringfence.ring.who import Group, groups, is_bound, party_of
 
+# Any one person of a party, as a conspirator: whoever it is to whose place the value comes.
 ANYONE = ".anyone"
-
-
-def anyone(party: str) -> str:
-    """Any one person of `party`, as a conspirator: whoever it is to whose place the value comes."""
-    return f"{party}{ANYONE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +33,13 @@ class Finding:
     @property
     def above(self) -> tuple[str, ...]:
         """The operators among them, each above the kernel of its book."""
-        return tuple(sorted(one for one in self.persons if ".operator" in one))
+        return tuple(sorted(filter(is_operator, self.persons)))
 
     @property
     def owing(self) -> tuple[str, ...]:
         """The parties whose persons did wrong, and who therefore owe the loss."""
         wrong = (one for one in self.persons if one != OTHER and not one.endswith(ANYONE))
-        return tuple(sorted({one.split(".")[0] for one in wrong}))
+        return tuple(sorted(set(map(party_of, wrong))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +51,17 @@ class Verdict:
     """
 
     ring: Ring
-    routes: int
     takes: tuple[Finding, ...]
     loses: tuple[Finding, ...]
     hides: tuple[Finding, ...]
     hides_until_count: tuple[Finding, ...]
     alone: dict[str, tuple[Finding, ...]]
     above: dict[str, tuple[Finding, ...]]
+
+    @property
+    def routes(self) -> int:
+        """How many routes were walked."""
+        return sum(len(book.routes) for book in self.ring.books.values())
 
     @property
     def open_to(self) -> tuple[str, ...]:
@@ -83,16 +83,14 @@ class _Decision:
     def __init__(self, closure: Closure) -> None:
         self._closure = closure
         self._ring = closure.ring
-        self._taken = [
-            taken for (_, target), ways in closure.bad.items() for way in ways for taken in self._taken_by(target, way)
-        ]
+        self._straws = {book: closure.straw(book) for book, of in closure.ring.books.items() if of.knows_clients}
+        self._taken = [self._taken_by(target, way) for (_, target), ways in closure.bad.items() for way in ways]
 
     def verdict(self) -> Verdict:
         closure = self._closure
         lost = [w for (source, _), ways in closure.bad.items() if closure.clients_own(source) for w in ways]
         return Verdict(
             ring=self._ring,
-            routes=len(closure.routes),
             takes=self._findings(self._taken),
             loses=self._findings(lost),
             hides=self._findings(self._hidden(frozenset())),
@@ -101,32 +99,28 @@ class _Decision:
             above={one: self._above(one) for one in (operator(b, name) for name, b in self._ring.books.items())},
         )
 
-    def _taken_by(self, target: Place, way: Way) -> Antichain:
+    def _taken_by(self, target: Place, way: Way) -> Way:
         """The way, joined by whoever it needs so that the target is a conspirator's place or the outside."""
-        return [self._closure.joined(way, group) for group in self._beneficiaries(target, way)]
-
-    def _beneficiaries(self, target: Place, way: Way) -> Iterator[Group]:
-        conspirators = self._closure.coalition(way.bits)
+        conspirators = self._closure.coalition(way)
         if target.owner == OTHER:
-            straws = [self._closure.coalition(straw.bits) for straw in self._closure.straw(target.book)]
-            yield frozenset() if any(straw <= conspirators for straw in straws) else frozenset({OTHER})
-            return
-        party = self._ring.parties[target.owner]
-        if party.outside or any(one.split(".")[0] == target.owner for one in conspirators):
-            yield frozenset()
+            found = any(self._closure.coalition(straw) <= conspirators for straw in self._straws[target.book])
+            needed = OTHER
         else:
-            yield frozenset({anyone(target.owner) if party.persons else target.owner})
+            party = self._ring.parties[target.owner]
+            found = party.outside or target.owner in map(party_of, conspirators)
+            needed = f"{target.owner}{ANYONE}" if party.persons else target.owner
+        return way if found else self._closure.joined(way, frozenset({needed}))
 
     def _hidden(self, ignored: frozenset[str]) -> Antichain:
         """The ways to take, joined by those who silence every record that sees them, dated counts perhaps not counted."""
         silencers = {
-            name: [Way(self._closure.bits_of(group)) for group in groups(record.silenced_by)]
+            name: self._closure.any_of(groups(record.silenced_by))
             for name, record in self._ring.records.items()
             if record.when not in ignored
         }
         hidden = []
         for way in smallest(self._taken):
-            seen = [silencers[name] for name in self._closure.seen(way.bits) if name in silencers]
+            seen = [silencers[name] for name in self._closure.seen_by(way) if name in silencers]
             hidden += together([[way], *seen])
         return hidden
 
@@ -136,34 +130,33 @@ class _Decision:
         def own(one: str) -> bool:
             return (
                 is_bound(one)
-                or (one.split(".")[0] == party and ".operator" not in one)
+                or (party_of(one) == party and not is_operator(one))
                 or (one == OTHER and party == "client")
             )
 
         found = []
         for (_, target), ways in self._closure.bad.items():
-            straws = self._closure.straw(target.book) if target.owner == OTHER else []
+            straws = self._straws[target.book] if target.owner == OTHER else []
             for way in ways:
-                for taken in self._taken_by(target, way):
-                    behind = [taken, *(self._closure.instead_of_other(taken, straw) for straw in straws)]
-                    found += [one for one in behind if all(map(own, self._closure.coalition(one.bits)))]
+                taken = self._taken_by(target, way)
+                behind = [taken, *(self._closure.instead_of_other(taken, straw) for straw in straws)]
+                found += [one for one in behind if all(map(own, self._closure.coalition(one)))]
         return self._findings(found)
 
     def _above(self, one: str) -> tuple[Finding, ...]:
         """What the operator moves by itself, and who must join it to take that."""
         moved = [
-            taken
+            self._taken_by(target, way)
             for (_, target), ways in self._closure.bad.items()
             for way in ways
-            if self._closure.coalition(way.bits) == {one}
-            for taken in self._taken_by(target, way)
+            if self._closure.coalition(way) == {one}
         ]
         return _sorted(self._finding(together, paths) for together, paths in self._paths(moved).items())
 
     def _findings(self, ways: Antichain) -> tuple[Finding, ...]:
         """The smallest coalitions of all these ways, each with all its paths."""
         paths = self._paths(ways)
-        least = [self._closure.coalition(way.bits) for way in smallest(map(self._closure.without_records, ways))]
+        least = [self._closure.coalition(way) for way in smallest(map(self._closure.without_records, ways))]
         return _sorted(self._finding(coalition, paths[coalition]) for coalition in least)
 
     def _finding(self, coalition: Group, paths: Iterable[Path]) -> Finding:
@@ -175,9 +168,9 @@ class _Decision:
         paths: dict[Group, dict[tuple[Place, Place], Path]] = {}
         for way in ways:
             steps = tuple(dict.fromkeys(way.steps()))
-            seen = tuple(name for name in self._ring.records if self._closure.sees(name, steps))
             ends = (steps[-1].source, steps[-1].target)
-            paths.setdefault(self._closure.coalition(way.bits), {}).setdefault(ends, Path(steps, seen))
+            path = Path(steps, self._closure.seen_by(way))
+            paths.setdefault(self._closure.coalition(way), {}).setdefault(ends, path)
         return {coalition: [*found.values()] for coalition, found in paths.items()}
 
 

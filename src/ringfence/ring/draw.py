@@ -7,20 +7,19 @@ stand on both sides. Nothing is said by colour alone.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
 from ringfence.errors import Language
 from ringfence.ring.coalitions import decide
+from ringfence.ring.lines import broken, width
 from ringfence.ring.report import headline
 from ringfence.ring.ring import Book, Ring, RouteOfBook
 
 LANE, HEAD, LINE = 150, 96, 16
 LEFT, RIGHT, MARGIN = 270, 330, 28
-SIZE = 12
+NARROW_AND_WIDE = 7, 12
 
 _WORDS: dict[str, dict[Language, str]] = {
     "fence": {"en": "the closed circle", "zh": "封闭圈"},
@@ -46,7 +45,7 @@ svg{--ink:#15181e;--muted:#565d69;--edge:#868e9b;--tint:#e4ebfa;--surface:#fff;-
 @media(prefers-color-scheme:dark){svg{--ink:#e9ebef;--muted:#a3abb7;--edge:#6f7886;--tint:#18253d;--surface:#14181f;--ground:#0d1015}}
 text{font:12px system-ui,"Noto Sans CJK SC","WenQuanYi Micro Hei",sans-serif;fill:var(--ink)}
 .ground{fill:var(--ground)}.panel,.place,.gate,.held,.zero{fill:var(--surface)}.panel,.lane{stroke:var(--edge)}
-.place,.zero,.gate,.held{stroke:var(--ink)}.inside{fill:var(--tint)}.fence{fill:var(--tint);stroke:var(--ink);stroke-width:2;stroke-dasharray:9 6}
+.place,.zero,.gate,.held{stroke:var(--ink)}.fence{fill:var(--tint);stroke:var(--ink);stroke-width:2;stroke-dasharray:9 6}
 .lane{stroke-dasharray:1 4}.way{stroke:var(--ink);stroke-width:1.6;fill:none}.way.later{stroke-dasharray:6 4}.dot,.tip{fill:var(--ink)}
 .held{stroke-dasharray:3 2}.m{fill:var(--muted)}.b{font-weight:650}.h1{font-size:20px;font-weight:650}.h2{font-size:16px;font-weight:650}
 .c{text-anchor:middle}.z{font-weight:650;text-anchor:middle;font-variant-numeric:tabular-nums}
@@ -256,13 +255,8 @@ def _text(x: int, y: int, text: str, style: str = "") -> str:
 
 def _width(text: str) -> int:
     """How wide it is about, in pixels of a text of 12: a Chinese character takes a full one."""
-    return sum(SIZE if unicodedata.east_asian_width(c) in "WF" else 7 for c in text)
+    return width(text, *NARROW_AND_WIDE)
 
 
-def _lines(text: str, width: int) -> list[str]:
-    lines = [""]
-    for word in re.findall(r"[!-~]+ *|.", text):
-        if lines[-1] and _width(lines[-1] + word.rstrip()) > width:
-            lines.append("")
-        lines[-1] += word
-    return [line.rstrip() for line in lines]
+def _lines(text: str, room: int) -> list[str]:
+    return broken(text, room, *NARROW_AND_WIDE)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 
 from ringfence.errors import Language
+from ringfence.ring.lines import broken, width
 from ringfence.ring.ring import Book, Record, Ring, RouteOfBook
 from ringfence.ring.who import NOBODY
 
@@ -133,20 +132,11 @@ def _route(ring: Ring, book: Book, name: str, route: RouteOfBook, language: Lang
 
 
 def wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
-    """Break `text` at the width that a reader sees, where a Chinese character takes two columns, into indented lines."""
-    lines, line = [], first
-    for word in re.findall(r"[!-~]+ *|.", text):
-        if _columns(line + word.rstrip()) > WIDTH:
-            lines.append(line.rstrip())
-            line = first if rest is None else rest
-        line += word
-    return [*lines, line.rstrip()]
+    """Break `text` for the terminal: the first line begins with `first`, those after it with `rest`."""
+    head, *others = broken(text, WIDTH - width(first))
+    return [(first + head).rstrip(), *((first if rest is None else rest) + line for line in others)]
 
 
 def padded(text: str, columns: int) -> str:
     """Fill `text` up to so many columns of a terminal."""
-    return text + " " * max(1, columns - _columns(text))
-
-
-def _columns(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    return text + " " * max(1, columns - width(text))

@@ -9,6 +9,7 @@ from ringfence.errors import Language
 from ringfence.ring.closure import COOL_OFF, FORGED, GRANT, OTHER, VICTIM, Place, Step
 from ringfence.ring.coalitions import ANYONE, Finding, Path, Verdict
 from ringfence.ring.explain import padded, wrapped
+from ringfence.ring.who import groups
 
 _WORDS: dict[str, dict[Language, str]] = {
     "closed": {"en": "CLOSED: no {} can take client money alone.", "zh": "封闭:任何{}均不能单独取走客户资金。"},
@@ -151,8 +152,8 @@ class _Telling:
             elif state != FORGED:
                 yield self._say("waved", paper, self._who(self._ring.proofs[paper].checked_by))
             else:
-                made_by = self._ring.proofs[paper].made_by.replace("client", OTHER)
-                makers = [one for one in sorted(finding.persons) if one in made_by]
+                made_by = {one for group in groups(self._ring.proofs[paper].made_by) for one in group}
+                makers = sorted(finding.persons & {OTHER if one == "client" else one for one in made_by})
                 if makers or step == path.steps[0]:
                     yield self._say("forged", paper, self._all(makers or finding.above))
                 else:

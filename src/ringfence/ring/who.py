@@ -29,6 +29,11 @@ def is_bound(conspirator: str) -> bool:
     return conspirator.startswith(("within ", "after "))
 
 
+def party_of(conspirator: str) -> str:
+    """The party of a person that is written as `party.person`, or the party itself."""
+    return conspirator.partition(".")[0]
+
+
 def _group(choice: str) -> Group:
     persons, *bounds = re.split(r"\s+(?=(?:within|after)\s)", choice.strip())
     found = [*(person.strip() for person in persons.split("+")), *(" ".join(bound.split()) for bound in bounds)]
