@@ -9,13 +9,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from psycopg import Connection
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
-_EPOCH = date(2000, 1, 1).toordinal()
+# The day from which PostgreSQL counts.
+EPOCH = date(2000, 1, 1).toordinal()
 
 
 class PackedArray(bytes):
@@ -36,16 +37,11 @@ class _Numbers(PackedArray):
     size: ClassVar[int]
 
     @classmethod
-    def pack(cls, values: Sequence[int]) -> _Numbers:
+    def pack(cls, values: Sequence[int]) -> Self:
         """Pack whole numbers. Errors: struct.error for one that does not fit."""
         elements = [cls.size] * (2 * len(values))
         elements[1::2] = values
         return cls(cls._header(len(values)) + struct.pack(">" + f"i{cls.code}" * len(values), *elements))
-
-    @classmethod
-    def pack_unless(cls, values: Sequence[int], usual: int) -> _Numbers | None:
-        """Pack whole numbers, or nothing where all are `usual`. Errors: as `pack`."""
-        return None if values.count(usual) == len(values) else cls.pack(values)
 
 
 class Int2Array(_Numbers):
@@ -72,19 +68,14 @@ class DateArray(_Numbers):
     array_oid, element_oid, code, size = 1182, 1082, "i", 4
 
     @classmethod
-    def pack_dates(cls, values: Sequence[date]) -> _Numbers:
+    def pack_dates(cls, values: Sequence[date]) -> Self:
         """Pack dates."""
-        return cls.pack([value.toordinal() - _EPOCH for value in values])
-
-    @classmethod
-    def pack_dates_unless(cls, values: Sequence[date], usual: date) -> _Numbers | None:
-        """Pack dates, or nothing where all are `usual`."""
-        return None if values.count(usual) == len(values) else cls.pack_dates(values)
+        return cls.pack([value.toordinal() - EPOCH for value in values])
 
 
 class _Bytes(PackedArray):
     @classmethod
-    def pack(cls, values: Sequence[bytes]) -> _Bytes:
+    def pack(cls, values: Sequence[bytes]) -> Self:
         """Pack byte strings."""
         parts = [b""] * (2 * len(values))
         parts[::2] = [len(value).to_bytes(4) for value in values]
@@ -104,16 +95,11 @@ class TextArray(_Bytes):
     array_oid, element_oid = 1009, 25
 
     @classmethod
-    def pack_text(cls, values: Sequence[str], longest: int = 2**30) -> _Bytes:
+    def pack_text(cls, values: Sequence[str], longest: int = 2**30) -> Self:
         """Pack text as UTF-8. Errors: UnicodeEncodeError; ValueError for more than `longest` characters or a zero byte."""
         if max(map(len, values), default=0) > longest or "\0" in "".join(values):
             raise ValueError("text that is too long, or has a zero byte")
         return cls.pack([value.encode() for value in values])
-
-    @classmethod
-    def pack_text_unless(cls, values: Sequence[str], longest: int, usual: str) -> _Bytes | None:
-        """Pack text, or nothing where all is `usual`. Errors: as `pack_text`."""
-        return None if values.count(usual) == len(values) else cls.pack_text(values, longest)
 
 
 class _PackedDumper(Dumper):

@@ -2,8 +2,8 @@
 
 One thread is the only writer. It takes whatever is waiting, up to a full batch, and posts that in one commit; while the
 database works, the next batch gathers by itself, so there is nothing to tune. Those who were answered together mostly ask
-again together: for as many as they were it waits a moment, half of one that a commit takes. The queue is bounded: who finds it full waits for room, as long as it will, and is then told so. Threads and coroutines may use the same
-desk.
+again together, so it waits a moment, far less than a commit takes, for as many as they were. The queue is bounded: who finds
+it full waits for room, as long as it will, and is then told so. Threads and coroutines may use the same desk.
 
     with Desk(lambda: Ledger(store, "exchange", "clerk")) as desk:
         outcome = desk.post(instruction)            # from any thread

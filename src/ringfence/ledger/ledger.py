@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
@@ -29,7 +30,7 @@ from ringfence.ledger.arrays import (
     register_arrays,
 )
 from ringfence.ledger.instruction import LONGEST, NEVER, Control, Instruction, Outcome, Refusal, require_usable
-from ringfence.ledger.registry import AccountName, Registry, refused
+from ringfence.ledger.registry import AccountName, Registry, refusals
 
 LARGEST_BATCH = 8192
 
@@ -118,11 +119,8 @@ class Ledger(Registry):
         return posted
 
     def _send(self, parameters: Sequence[PackedArray | int | None]) -> Any:
-        try:
-            with self.connection.cursor(binary=True) as cursor:
-                return cursor.execute(self._post, parameters).fetchone()
-        except psycopg.Error as error:
-            raise refused(error) or error from error
+        with refusals(), self.connection.cursor(binary=True) as cursor:
+            return cursor.execute(self._post, parameters).fetchone()
 
     def _posted(self, instructions: Sequence[Instruction], row: Any) -> Posted:
         batch, *columns = row
@@ -158,20 +156,22 @@ class Ledger(Registry):
             Int8Array.pack(accounts or [0]),
             Int4Array.pack(sides[0]),
             Int4Array.pack(sides[1]),
-            Int4Array.pack_unless(sides[2], 0),
-            Int4Array.pack_unless(sides[3], 0),
-            Int2Array.pack_unless([asked.action for asked in instructions], 0),
+            _unless(0, sides[2], Int4Array.pack),
+            _unless(0, sides[3], Int4Array.pack),
+            _unless(0, [int(asked.action) for asked in instructions], Int2Array.pack),
             Int2Array.pack([routes.get(asked.route, _NO_ROUTE).number for asked in instructions]),
             Int4Array.pack([parties.get(asked.subject, 0) for asked in instructions]),
             Int8Array.pack([_whole(asked.amount_minor) for asked in instructions]),
-            Int8Array.pack_unless([asked.hold or asked.reverses for asked in instructions], 0),
+            _unless(0, [asked.hold or asked.reverses for asked in instructions], Int8Array.pack),
             TextArray.pack_text(keys, LONGEST["key"]),
             ByteaArray.pack([asked.hash() for asked in instructions]),
             DateArray.pack_dates([asked.value_date for asked in instructions]),
-            DateArray.pack_dates_unless([asked.expires for asked in instructions], NEVER),
-            Int4Array.pack_unless(_links(instructions), 0),
-            TextArray.pack_text_unless([asked.payee for asked in instructions], LONGEST["payee"], ""),
-            TextArray.pack_text_unless([asked.ref for asked in instructions], LONGEST["ref"], ""),
+            _unless(NEVER, [asked.expires for asked in instructions], DateArray.pack_dates),
+            _unless(0, _links(instructions), Int4Array.pack),
+            _unless(
+                "", [asked.payee for asked in instructions], partial(TextArray.pack_text, longest=LONGEST["payee"])
+            ),
+            _unless("", [asked.ref for asked in instructions], partial(TextArray.pack_text, longest=LONGEST["ref"])),
         )
 
     def post_in_batches(self, instructions: Sequence[Instruction]) -> list[Outcome]:
@@ -297,6 +297,11 @@ class Ledger(Registry):
         """Which of these keys were carried out, and by which posting."""
         found = self.rows("SELECT key, id FROM {}.posting WHERE key = ANY (%s)", (list(keys),))
         return dict(found)
+
+
+def _unless(usual: object, values: Sequence[Any], pack: Callable[[Sequence[Any]], PackedArray]) -> PackedArray | None:
+    """Pack them, or nothing where all are as usual."""
+    return None if values.count(usual) == len(values) else pack(values)
 
 
 def _whole(amount_minor: int) -> int:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import datetime
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
 import psycopg
@@ -51,9 +52,15 @@ class AccountName(NamedTuple):
     ordinal: int = 1
 
 
-def refused(error: psycopg.Error) -> Refused | None:
-    """What the kernel refused, if that is what the driver's error says."""
-    return Refused(**json.loads(error.diag.message_detail or "")) if error.sqlstate == "RF001" else None
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raise what the kernel refuses as Refused; what else the driver raises passes."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if error.sqlstate == "RF001":
+            raise Refused(**json.loads(error.diag.message_detail or "")) from error
+        raise
 
 
 class Registry:
@@ -77,10 +84,8 @@ class Registry:
     def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Read; `{}` in `query` is this ledger's schema."""
         statement = sql.SQL(query).format(self._schema)
-        try:
+        with refusals():
             return self.connection.execute(statement, parameters).fetchall()
-        except psycopg.Error as error:
-            raise refused(error) or error from error
 
     # -- who and what there is ------------------------------------------------------------------------------------
 
@@ -229,10 +234,8 @@ class Registry:
     def _instruct(self, function: str, key: str | None, document: dict[str, Any]) -> int:
         statement = sql.SQL("SELECT batch, replayed FROM {}.{}(%s, %s)").format(self._schema, sql.Identifier(function))
         said = json.dumps(document, ensure_ascii=False)
-        try:
+        with refusals():
             row = self.connection.execute(statement, (str(uuid.uuid4()) if key is None else key, said)).fetchone()
-        except psycopg.Error as error:
-            raise refused(error) or error from error
         assert row is not None
         batch, replayed = row
         if not replayed:

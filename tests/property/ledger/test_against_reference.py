@@ -56,8 +56,8 @@ class Trial(RuleBasedStateMachine):
         self.groups: list[list[Instruction]] = []
         self.bank_batch = 0
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(seed=st.integers(0, 2**32))
+    def begin(self, seed: int) -> None:
         ledger = self.logins["teller"]
         self.model = model_of(ledger)
         for walked in ("payment", "payment-later"):
@@ -78,6 +78,8 @@ class Trial(RuleBasedStateMachine):
         self.bank_batch = 1
         results = [as_result(outcome) for outcome in ledger.post(paid_in, ("bank", 1)).outcomes]
         assert results == self.model.post("teller", paid_in, "bank")
+        # Of five wishes for a grant one is granted: every history begins with some.
+        self.administer(seed)
 
     def teardown(self) -> None:
         for ledger in self.logins.values():
@@ -225,7 +227,7 @@ class Trial(RuleBasedStateMachine):
     def administer(self, seed: int) -> None:
         """Something happens that is no posting."""
         chance = Random(seed)
-        for _ in range(6):
+        for _ in range(3):
             self.keys += 1
             chance.choice([self.give, self.give, self.revoke, self.rebind, self.open_pocket])(chance)
 
@@ -381,5 +383,4 @@ def test_the_ledger_does_what_the_model_does(trial: type[Trial]) -> None:
     assert len({control.name for control in Control} & set(trial.seen)) > 12, trial.seen
     assert trial.seen["POSTED"] > 0.2 * trial.seen.total(), trial.seen
     assert trial.seen["REPLAYED"] > 0
-    # Of five wishes one is granted, and now and then there are few wishes.
-    assert trial.given["GIVEN"] > 0 or trial.given.total() < 60, trial.given
+    assert trial.given["GIVEN"] > 0

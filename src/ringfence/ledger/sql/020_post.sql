@@ -127,9 +127,11 @@ BEGIN
             FROM candidates_for(standing, actions, routes, subjects) AS c;
         END IF;
         h_grant := places_of(h_under, g_id); i_owns := places_of(i_own, g_id);
-        i_refused := controls(before.day, before.closed_through, source, a_kind, a_role, a_unit, a_owner, a_number, a_ended,
-            r_ask, r_finish, i_owns, simple, i_first, i_last,
-            side1, side2, side3, side4, actions, routes, subjects, amounts, value_dates, payees);
+        IF NOT probed OR 0 < ANY (i_own) THEN
+            i_refused := controls(before.day, before.closed_through, source, a_kind, a_role, a_unit, a_owner, a_number, a_ended,
+                r_ask, r_finish, i_owns, simple, i_first, i_last,
+                side1, side2, side3, side4, actions, routes, subjects, amounts, value_dates, payees);
+        END IF;
         b_grant := '{}'; b_day := '{}'; b_amount := '{}'; back := 0;
         FOR p IN 1..coalesce(cardinality(h_number), 0) LOOP
             IF h_number[p] > 0 THEN h_left[h_number[p]] := h_rest[p]; END IF;
