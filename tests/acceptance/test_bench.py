@@ -68,7 +68,11 @@ def test_the_command_writes_the_figures_and_a_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "right"),
-    [(["--rounds", "2"], "3 or more"), (["--clients", "7"], "100 to 1,000,000")],
+    [
+        (["--rounds", "2"], "3 or more"),
+        (["--clients", "7"], "100 to 1,000,000"),
+        (["--json", "/no/such/folder/file"], "in a folder that exists"),
+    ],
 )
 def test_what_cannot_be_measured_is_refused(arguments: list[str], right: str) -> None:
     done = CliRunner().invoke(app, ["bench", *arguments])

@@ -3,6 +3,7 @@
     workload     the ledger that is measured, and the postings
     floor        COPY of the same rows and one UPDATE, nothing checked
     row_locks    one locked transaction per posting
+    tables       what both of them store in
     tigerbeetle  the same through TigerBeetle, where one runs
     run          rounds in which every design has its turn; figures
 

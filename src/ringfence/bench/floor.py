@@ -10,19 +10,18 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import psycopg
 from psycopg import sql
 
+from ringfence.bench.tables import make_tables
 from ringfence.database import Store
 from ringfence.ledger import Instruction, Ledger
-from ringfence.ledger.arrays import Int8Array, register_arrays
+from ringfence.ledger.arrays import EPOCH, Int8Array, register_arrays
 
 _SCHEMA = "bench_floor"
 _HEAD = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _END = struct.pack(">h", -1)
-_EPOCH = 730120
 _COPY_POSTINGS = sql.SQL("COPY {}.posting FROM STDIN (FORMAT binary)").format(sql.Identifier(_SCHEMA))
 _COPY_ENTRIES = sql.SQL("COPY {}.entry FROM STDIN (FORMAT binary)").format(sql.Identifier(_SCHEMA))
 _UPDATE = sql.SQL(
@@ -43,8 +42,7 @@ class Floor:
     """The floor beside the ledger `name`. Errors: as Store.connect."""
 
     def __init__(self, store: Store, name: str) -> None:
-        with store.connect() as administrator:
-            _make(administrator, name)
+        make_tables(store, _SCHEMA, name)
         self._connection = store.connect()
         register_arrays(self._connection)
         self._next = 1
@@ -63,7 +61,7 @@ class Floor:
                 struct.pack(
                     f">hiqiqihihiiiiiqiqiqi{len(key)}si32siiii",
                     14, 8, number, 8, 1, 2, 0, 2, route[asked.route], 4, 1, 4, 1, 8, amount, 8, 0, 8, 0,
-                    len(key), key, 32, asked.hash(), 4, asked.value_date.toordinal() - _EPOCH, 0, 0,
+                    len(key), key, 32, asked.hash(), 4, asked.value_date.toordinal() - EPOCH, 0, 0,
                 )
             )  # fmt: skip
             debit, credit = asked.path
@@ -79,8 +77,8 @@ class Floor:
         return Packed(
             b"".join([*postings, _END]),
             b"".join([_HEAD, rows, _END]),
-            Int8Array(Int8Array.pack(accounts)),
-            Int8Array(Int8Array.pack([changes[account] for account in accounts])),
+            Int8Array.pack(accounts),
+            Int8Array.pack([changes[account] for account in accounts]),
         )
 
     def post(self, batch: Packed) -> None:
@@ -90,18 +88,3 @@ class Floor:
                 with cursor.copy(statement) as copy:
                     copy.write(rows)
             cursor.execute(_UPDATE, (batch.accounts, batch.amounts))
-
-
-def _make(administrator: psycopg.Connection[Any], name: str) -> None:
-    """The tables and indexes of the ledger, without its checks; its accounts as they are."""
-    own, ledger = sql.Identifier(_SCHEMA), sql.Identifier(name)
-    for statement in (
-        "DROP SCHEMA IF EXISTS {own} CASCADE",
-        "CREATE SCHEMA {own}",
-        "CREATE TABLE {own}.posting (LIKE {ledger}.posting INCLUDING INDEXES)",
-        "CREATE TABLE {own}.entry (LIKE {ledger}.entry INCLUDING INDEXES)",
-        "CREATE TABLE {own}.account (LIKE {ledger}.account INCLUDING INDEXES) WITH (fillfactor = 50)",
-        "INSERT INTO {own}.account SELECT * FROM {ledger}.account",
-        "ANALYZE {own}.account",
-    ):
-        administrator.execute(sql.SQL(statement).format(own=own, ledger=ledger))

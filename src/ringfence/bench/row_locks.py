@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from ringfence.bench.tables import make_tables
 from ringfence.database import Store
 from ringfence.ledger import Instruction
 
@@ -41,22 +42,9 @@ class RowLocks:
     """Its tables beside the ledger `name`, and a connection for each of `callers`. Errors: as Store.connect."""
 
     def __init__(self, store: Store, name: str, callers: int) -> None:
-        own, ledger = sql.Identifier(_SCHEMA), sql.Identifier(name)
-        with store.connect() as administrator:
-            for statement in (
-                "DROP SCHEMA IF EXISTS {own} CASCADE",
-                "CREATE SCHEMA {own}",
-                "CREATE SEQUENCE {own}.number",
-                "CREATE TABLE {own}.posting (LIKE {ledger}.posting INCLUDING INDEXES)",
-                "CREATE TABLE {own}.entry (LIKE {ledger}.entry INCLUDING INDEXES)",
-                "CREATE TABLE {own}.account (LIKE {ledger}.account INCLUDING INDEXES) WITH (fillfactor = 50)",
-                "INSERT INTO {own}.account SELECT * FROM {ledger}.account",
-                "ANALYZE {own}.account",
-                _FUNCTION,
-            ):
-                administrator.execute(sql.SQL(statement).format(own=own, ledger=ledger))
+        make_tables(store, _SCHEMA, name, "CREATE SEQUENCE {own}.number", _FUNCTION)
         self._connections = [store.connect() for _ in range(callers)]
-        self._call = sql.SQL("SELECT {}.transfer(%s, %s, %s, %s)").format(own)
+        self._call = sql.SQL("SELECT {}.transfer(%s, %s, %s, %s)").format(sql.Identifier(_SCHEMA))
 
     def close(self) -> None:
         """Leave the server."""

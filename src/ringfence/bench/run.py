@@ -37,8 +37,8 @@ MOST_SECONDS = 30
 class Settings:
     """How much is measured: so many `clients`, so many `rounds`, and TigerBeetle at an address, if one is given."""
 
-    clients: int = 10_000
-    rounds: int = 5
+    clients: int
+    rounds: int
     tigerbeetle: str | None = None
 
 

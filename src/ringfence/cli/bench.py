@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli.options import number_option
+from ringfence.cli.options import number_option, require_writable
 
 ROUNDS, CLIENTS = 5, 10_000
 
@@ -41,6 +41,9 @@ def bench(
     if not 100 <= clients <= 1_000_000:
         raise BadInput("--clients", clients, "100 to 1,000,000")
 
+    if output is not None:
+        require_writable("--json", output)
+
     def say(what: str) -> None:
         sys.stderr.write(f"{what}\n")
 
@@ -49,7 +52,7 @@ def bench(
         Store.open(StoreSettings(store=Path(folder), database_url=None)) as store,
     ):
         figures = measure(store, Settings(clients, rounds, tigerbeetle), say)
-    if output:
+    if output is not None:
         output.write_text(json.dumps([figure.document() for figure in figures], indent=1) + "\n", "utf-8")
     for line in table(figures):
         typer.echo(line)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ringfence.cli.options import LanguageOption, StoreOption, number_option
+from ringfence.cli.options import LanguageOption, StoreOption, number_option, require_writable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,7 +87,7 @@ def demo(
     said = spoken(language)
     plan = Plan(days, clients, seed)
     if json_file is not None:
-        _require_writable(json_file)
+        require_writable("--json", json_file)
     console = Console(highlight=False)
     trading_days = plan.trading_days()
     console.print(
@@ -102,13 +102,6 @@ def demo(
         json_file.write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", "utf-8")
     if not verdict.ok or result.failures:
         raise typer.Exit(1)
-
-
-def _require_writable(file: Path) -> None:
-    from ringfence.errors import BadInput
-
-    if file.is_dir() or not file.parent.is_dir():
-        raise BadInput("--json", str(file), "a file in a folder that exists")
 
 
 def _live(store: Store, plan: Plan, console: Console, language: Language) -> Result:

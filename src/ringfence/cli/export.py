@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli.options import BookOption, StoreOption, auditor, existing_store
+from ringfence.cli.options import BookOption, StoreOption, auditor, existing_store, require_writable
 
 
 def export(
@@ -27,8 +27,8 @@ def export(
 
     if form != "beancount":
         raise BadInput("--format", form, "beancount")
-    if output is not None and (output.is_dir() or not output.parent.is_dir()):
-        raise BadInput("--output", str(output), "a file in a folder that exists")
+    if output is not None:
+        require_writable("--output", output)
     with existing_store(store) as opened, auditor(opened, book) as ledger:
         lines = to_beancount(ledger)
         if output is None:

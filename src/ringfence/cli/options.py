@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,14 @@ def day(text: str) -> datetime.date:
 def day_option(text: str) -> Any:
     """An option that is a day."""
     return typer.Option(parser=day, metavar="DATE", help=text)
+
+
+def require_writable(option: str, file: Path) -> None:
+    """See before the work begins that its result can be written. Errors: BadInput for `option`."""
+    from ringfence.errors import BadInput
+
+    if file.is_dir() or not file.parent.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise BadInput(option, str(file), "a file that can be written, in a folder that exists")
 
 
 def spoken(language: str) -> Language:

@@ -75,16 +75,14 @@ def draw_(
 
     Try: ringfence ring draw sge --output sge.svg
     """
-    from ringfence.cli.options import spoken
-    from ringfence.errors import BadInput
+    from ringfence.cli.options import require_writable, spoken
     from ringfence.ring import draw, load
 
+    if output is not None:
+        require_writable("--output", output)
     picture = draw(load(ring), spoken(language))
     if output is None:
         typer.echo(picture)
-        return
-    try:
+    else:
         output.write_text(picture + "\n", "utf-8")
-    except OSError as error:
-        raise BadInput("--output", str(output), f"a file that can be written ({error.strerror})") from error
-    typer.echo(f"drawn: {output}")
+        typer.echo(f"drawn: {output}")
