@@ -136,6 +136,10 @@ MUTATIONS = (
     Mutation("an account keeps its kind's bounds", SCHEMA, "CHECK (balance - held_out >= at_least AND balance + held_in <= at_most)", "CHECK (true)"),
     Mutation("the chain hashes who", "ledger/sql/010_chain.sql", "seal.login,\n        before.posting", "'',\n        before.posting"),
     Mutation("the chain hashes references", "ledger/sql/010_chain.sql", "|| sha256(array_send(refs))", "|| sha256('')"),
+    Mutation("a visit ends", "ledger/sql/090_privileges.sql", " AND v.until > clock_timestamp()", ""),
+    Mutation("a visit is its token's", "ledger/sql/090_privileges.sql", "v.digest = sha256(convert_to(current_setting('ringfence.visit', true), 'UTF8'))", "true"),
+    Mutation("members see when their own was recorded", "ledger/sql/090_privileges.sql", "WHERE p.id >= batch.first_posting AND p.id < batch.first_posting + batch.postings", "WHERE true"),
+    Mutation("members see their own margin", "margin/migrations/0001_settlement.sql", "CREATE POLICY own_clients ON requirement FOR SELECT TO ringfence_exchange_member\nUSING (client IN (SELECT party.name FROM exchange.party))", "CREATE POLICY own_clients ON requirement FOR SELECT TO ringfence_exchange_member\nUSING (true)"),
     Mutation("members see their own", "ledger/sql/090_privileges.sql", "USING (owner IN (SELECT party.id FROM {ledger}.party))", "USING (true)"),
 )  # fmt: skip
 

@@ -43,7 +43,9 @@ def _rebuild(kind: type[RingfenceError], figures: dict[str, object]) -> Ringfenc
 
 
 class BadInput(RingfenceError):
-    """Something given from outside cannot be used: `field`, `value`, and `expected` (what would be right)."""
+    """Something given from outside cannot be used: `field`, `value`, and `expected` (what would be right), which may be said
+    in Chinese besides.
+    """
 
     code = "bad-input"
     template: ClassVar[dict[Language, str]] = {
@@ -51,8 +53,14 @@ class BadInput(RingfenceError):
         "zh": "{field}:{value!r} 不可用;应为 {expected}",
     }
 
-    def __init__(self, field: str, value: object, expected: str) -> None:
+    def __init__(self, field: str, value: object, expected: str, expected_zh: str | None = None) -> None:
         super().__init__(field=field, value=value, expected=expected)
+        self.expected_zh = expected_zh or expected
+
+    def text(self, language: Language = "en") -> str:
+        """Render it for a reader of `language`."""
+        expected = self.expected_zh if language == "zh" else self.figures["expected"]
+        return self.template[language].format(**{**self.figures, "expected": expected})
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (self.figures["field"], self.figures["value"], self.figures["expected"]))
+        return (type(self), (*(self.figures[name] for name in ("field", "value", "expected")), self.expected_zh))

@@ -99,7 +99,7 @@ def test_no_float_comes_near_money(room: str) -> None:
                 or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div))
             )
             line = text.splitlines()[node.lineno - 1] if fraction else ""  # type: ignore[attr-defined]
-            if fraction and not re.search(r"_s\b|seconds|sleep|path|Path|folder|directory|resources|time", line):
+            if fraction and not re.search(r"_[sS]\b|seconds|sleep|path|Path|folder|directory|resources|time", line):
                 found.append(f"{name(path)}: {line.strip()}")
     assert found == []
 

@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import ringfence
-from ringfence.cli import bench, demo, export, grant, head, journal, ring, verify
+from ringfence.cli import bench, demo, export, grant, head, journal, person, ring, serve, verify
 from ringfence.errors import RingfenceError
 
 app = typer.Typer(
@@ -31,10 +31,12 @@ app.command()(verify.verify)
 app.command()(journal.journal)
 app.command()(journal.balances)
 app.command()(export.export)
+app.command()(serve.serve)
 app.command()(bench.bench)
 app.add_typer(ring.app, name="ring")
 app.add_typer(grant.app, name="grant")
 app.add_typer(head.app, name="head")
+app.add_typer(person.app, name="person")
 
 
 def _version(wanted: bool) -> None:

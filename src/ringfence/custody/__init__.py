@@ -3,6 +3,7 @@
 circle      the books, the persons in them, and the registration of members and clients
 report      what a bank reports of the exchange's account
 transfers   deposits, withdrawals, covers, fees paid out
+live        the circle as it runs: single deposits, and the exchange that follows its banks
 equation    the money equation at any moment
 verify      every book from zero, and the equation through all of its history
 """
@@ -19,6 +20,7 @@ from ringfence.custody.circle import (
     create_circle,
 )
 from ringfence.custody.equation import BankSide, Equation, EquationReader
+from ringfence.custody.live import Credit, Deposited, Live
 from ringfence.custody.report import BankBatch, Line, report_after, taken_over
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.custody.transfers import AuditRefusal, Cover, CoverSource, Deposit, Transfers, Withdrawal
@@ -35,10 +37,13 @@ __all__ = [
     "Client",
     "Cover",
     "CoverSource",
+    "Credit",
     "Deposit",
+    "Deposited",
     "Equation",
     "EquationReader",
     "Line",
+    "Live",
     "Member",
     "NoCircle",
     "TakeOverRefused",

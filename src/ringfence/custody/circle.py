@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from ringfence.database import Store, ledgers
 from ringfence.errors import Language, RingfenceError
-from ringfence.ledger import AccountName, Binding, Caps, Ledger, Party, create_ledger, create_member_login
+from ringfence.ledger import AccountName, Binding, Caps, Ledger, Party, create_ledger, create_login
 from ringfence.ledger.head import Heads
 from ringfence.money import render, unit
 from ringfence.ring import Ring
@@ -60,10 +60,18 @@ class Client:
 
 
 def create_circle(store: Store, ring: Ring, banks: Sequence[str]) -> None:
-    """Make the ledgers of the exchange and of `banks`, or bring them up to this code. Errors: as create_ledger."""
+    """Make the ledgers of the exchange and of `banks`, or bring them up to this code. Errors: as create_ledger.
+
+    Besides the persons that the ring names there is, in every book, the supervisor, who reads; and at the exchange the
+    window, through which clients read what is theirs, and the door that admits them to it.
+    """
     for bank in banks:
         create_ledger(store, bank, ring.books["bank"].declaration())
     create_ledger(store, EXCHANGE, ring.books["exchange"].declaration())
+    for book in (*banks, EXCHANGE):
+        create_login(store, book, "supervisor", "reads")
+    create_login(store, EXCHANGE, "window", "member")
+    create_login(store, EXCHANGE, "door", "admits")
 
 
 def banks_of(store: Store) -> list[str]:
@@ -219,9 +227,9 @@ class Circle:
         own = registrar.granted(None)[0]
         readers = {grant.scope for grant in registrar.grants("read") if not grant.ended}
         for member in members:
-            create_member_login(self._store, EXCHANGE, member.name)
+            grantee = f"member_{member.name}"
+            create_login(self._store, EXCHANGE, grantee, "member")
             if member.name not in readers:
-                grantee = f"member_{member.name}"
                 registrar.give(str(uuid.uuid4()), parent=own.id, grantee=grantee, scope=member.name)
 
     def bind(self, clients: Iterable[Client]) -> None:

@@ -7,10 +7,11 @@ their holds. Confirmed money is never left out: what cannot be credited to anybo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from ringfence.custody.circle import EXCHANGE, Circle
+from ringfence.custody.circle import EXCHANGE
 from ringfence.custody.report import BankBatch, Line, report_after, taken_over
 from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import Action, Instruction, Ledger
@@ -26,18 +27,24 @@ class TakeOverRefused(RingfenceError):
     }
 
 
-def take_over(circle: Circle) -> None:
-    """Book what the banks of `circle` have posted and the exchange has not, batch by batch. Errors: TakeOverRefused."""
-    reached = taken_over(circle.link)
-    for bank in circle.banks:
-        for batch in report_after(circle.bank_clerk[bank], reached[bank]):
-            _take_over(circle.link, batch)
+def take_over(link: Ledger, banks: Mapping[str, Ledger]) -> None:
+    """Book what `banks` have posted and the exchange has not, batch by batch. Errors: TakeOverRefused.
+
+    Of each bank, what it reports is read through a login of its own book.
+    """
+    reached = taken_over(link)
+    for bank, book in banks.items():
+        for batch in report_after(book, reached.get(bank, 0)):
+            _take_over(link, batch)
 
 
 def _take_over(link: Ledger, batch: BankBatch) -> None:
     # What the bank has posted on a day that is closed here is booked on the day that is open.
     ((day, closed_through),) = link.rows("SELECT day, closed_through FROM {}.head")
     lines = [line if line.value_date > closed_through else replace(line, value_date=day) for line in batch.lines]
+    if any(line.subject not in link.parties for line in lines):
+        # It may have been registered since.
+        link.refresh()
     instructions = [_booking(link, batch.bank, line) for line in lines]
     over = (batch.bank, batch.batch)
     posted = link.post(instructions, over, whole=True)

@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 from ringfence.custody.circle import CLEARING, EXCHANGE, Circle
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.errors import Language
-from ringfence.ledger import Action, Binding, Caps, Control, Instruction, Outcome, Refusal
+from ringfence.ledger import Action, Binding, Caps, Control, Instruction, Ledger, Outcome, Refusal
 from ringfence.money import unit, with_unit
 
 CoverSource = Literal["member-guarantee", "exchange-reserve"]
@@ -124,28 +124,11 @@ class Transfers:
         outcomes = []
         for bank in self._banks:
             teller = self._circle.teller[bank]
-            pool = teller.account("exchange-client-money", EXCHANGE)
-            instructions = []
-            for deposit in deposits:
-                if self._bank(deposit.client) != bank:
-                    continue
-                member = teller.party(deposit.client).member or ""
-                # Another account than the registered one is the kernel's to refuse.
-                wallet = teller.numbered[self._registered(deposit.client).account_number]
-                given = teller.numbered.get(deposit.payer_account, wallet)
-                if teller.names[given].owner == deposit.client:
-                    wallet = given
-                instructions.append(
-                    Instruction(
-                        key=deposit.key,
-                        route="deposit",
-                        subject=deposit.client,
-                        path=(wallet, teller.account("member-transit", member), pool),
-                        amount_minor=deposit.amount_minor,
-                        value_date=day,
-                        payee=deposit.payer_account,
-                    )
-                )
+            instructions = [
+                deposit_instruction(teller, deposit, self._registered(deposit.client).account_number, day)
+                for deposit in deposits
+                if self._bank(deposit.client) == bank
+            ]
             outcomes += teller.post_in_batches(instructions)
         self.take_over()
         return _refusals(outcomes)
@@ -332,7 +315,7 @@ class Transfers:
 
     def take_over(self) -> None:
         """Book what the banks have posted and the exchange has not. Errors: TakeOverRefused."""
-        take_over(self._circle)
+        take_over(self._circle.link, self._circle.bank_clerk)
 
     def _open_holds(self, bank: str) -> list[_Hold]:
         clerk = self._circle.clerk
@@ -364,6 +347,25 @@ class Transfers:
     def _registered(self, client: str) -> Binding:
         self._circle.clerk.party(client)
         return self._circle.registered[client]
+
+
+def deposit_instruction(teller: Ledger, deposit: Deposit, registered: str, day: datetime.date) -> Instruction:
+    """The instruction with which a bank's teller pays a deposit in, for a client with the `registered` account there."""
+    # Another account than the registered one is the kernel's to refuse.
+    wallet = teller.numbered[registered]
+    given = teller.numbered.get(deposit.payer_account, wallet)
+    if teller.names[given].owner == deposit.client:
+        wallet = given
+    transit = teller.account("member-transit", teller.party(deposit.client).member or "")
+    return Instruction(
+        key=deposit.key,
+        route="deposit",
+        subject=deposit.client,
+        path=(wallet, transit, teller.account("exchange-client-money", EXCHANGE)),
+        amount_minor=deposit.amount_minor,
+        value_date=day,
+        payee=deposit.payer_account,
+    )
 
 
 def _refusals(outcomes: Iterable[Outcome]) -> list[Refusal]:

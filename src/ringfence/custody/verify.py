@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ringfence.custody.circle import EXCHANGE
 from ringfence.custody.equation import Equation, EquationReader
@@ -36,8 +37,13 @@ class CircleVerdict:
 
     @property
     def postings(self) -> int:
-        """Postings that were checked."""
+        """Postings that were read this time."""
         return sum(book.postings for book in self.books)
+
+    @property
+    def reached(self) -> int:
+        """Postings that are right, by this verification and those that it went on from; 0 in a book where something is wrong."""
+        return sum(book.checkpoint.posting for book in self.books if book.checkpoint is not None)
 
     @property
     def findings(self) -> list[Finding]:
@@ -56,6 +62,15 @@ class CircleVerdict:
         return found
 
 
+class _TakenOver(NamedTuple):
+    """In its batch `at`, the exchange has taken over a bank's batch and then written down what is there, in fen."""
+
+    at: int
+    bank: str
+    batch: int
+    written: int
+
+
 def verify_circle(store: Store, banks: Sequence[str], *, since_last: bool = False) -> CircleVerdict:
     """Verify the books of `banks` and of the exchange, through the auditors' logins, and every head that was signed.
 
@@ -65,37 +80,36 @@ def verify_circle(store: Store, banks: Sequence[str], *, since_last: bool = Fals
     heads = Heads(store)
     with EquationReader(store, banks) as reader:
         equation = reader.read()
-    at_bank: dict[str, dict[int, int]] = {}
-    reached: dict[str, int] = {}
-    books, between = [], []
-    compared = 0
+    between: list[Finding] = []
+    taken: list[_TakenOver] = []
+
+    def write_down(batch: BatchRow, replay: Replay) -> None:
+        if batch.source is not None and batch.source_batch is not None:
+            bank = next(name for name, number in replay.parties.items() if number == batch.source)
+            taken.append(_TakenOver(batch.id, bank, batch.source_batch, -_sum(replay, "bank-cash", owner=batch.source)))
 
     def at_batch(batch: BatchRow, replay: Replay) -> int:
         return _sum(replay, "exchange-client-money")
 
+    # The exchange's book first: while all of them go on, whatever it has taken over is at the bank by then.
+    with Ledger(store, EXCHANGE, "auditor") as ledger:
+        between += heads.check(ledger)
+        exchange = verify(ledger, write_down, _since(heads, EXCHANGE, since_last=since_last))
+    books: list[Verdict] = []
+    there: dict[tuple[str, int], int] = {}
     for bank in banks:
         with Ledger(store, bank, "auditor") as ledger:
             between += heads.check(ledger)
             verdict = verify(ledger, at_batch, _since(heads, bank, since_last=since_last))
         books.append(verdict)
-        at_bank[bank] = verdict.notes
-
-    def compare(batch: BatchRow, replay: Replay) -> None:
-        nonlocal compared
-        if batch.source is None or batch.source_batch is None:
-            return
-        bank = next(name for name, number in replay.parties.items() if number == batch.source)
-        written = -_sum(replay, "bank-cash", owner=batch.source)
-        there = at_bank.get(bank, {}).get(batch.source_batch)
-        compared += 1
-        reached[bank] = batch.source_batch
-        if written != there:
-            what = f"{written} written down, {there} at {bank} after its batch {batch.source_batch}"
-            between.append(Finding(EXCHANGE, f"batch {batch.id}", what))
-
-    with Ledger(store, EXCHANGE, "auditor") as ledger:
-        between += heads.check(ledger)
-        books.append(verify(ledger, compare, _since(heads, EXCHANGE, since_last=since_last)))
+        there |= {(bank, batch): amount for batch, amount in verdict.notes.items()}
+    for over in taken:
+        amount = there.get((over.bank, over.batch))
+        if over.written != amount:
+            what = f"{over.written} written down, {amount} at {over.bank} after its batch {over.batch}"
+            between.append(Finding(EXCHANGE, f"batch {over.at}", what))
+    books.append(exchange)
+    compared, reached = len(taken), {over.bank: over.batch for over in taken}
     found = CircleVerdict(tuple(books), tuple(between), compared, equation)
     if found.ok:
         for book in books:

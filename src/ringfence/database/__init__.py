@@ -10,6 +10,7 @@ from ringfence.database.errors import (
     StoreMissing,
     StoreUnreachable,
 )
+from ringfence.database.logins import Logins
 from ringfence.database.migrate import (
     SqlFile,
     drop_ledger,
@@ -23,6 +24,7 @@ from ringfence.database.settings import Settings
 from ringfence.database.store import Store
 
 __all__ = [
+    "Logins",
     "SchemaChanged",
     "SchemaNewer",
     "ServerTooOld",

@@ -102,7 +102,7 @@ class Store:
         Raises StoreUnreachable for the administrator; for a role the driver's OperationalError, on which to try again.
         """
         try:
-            return psycopg.connect(self._address_of(role), **{"autocommit": True, **options})
+            return psycopg.connect(self.address(role), **{"autocommit": True, **options})
         except psycopg.OperationalError as error:
             if role is not None:
                 raise
@@ -136,7 +136,8 @@ class Store:
             verifier = connection.pgconn.encrypt_password(password, user, b"scram-sha-256").decode()
             connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(verifier)))
 
-    def _address_of(self, role: str | None) -> str:
+    def address(self, role: str | None) -> str:
+        """The address with which `role` logs in; without one, the administrator's."""
         if role is None:
             return self.url
         return make_conninfo(self.url, user=role, password=self.password(role))

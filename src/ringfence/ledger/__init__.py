@@ -12,7 +12,7 @@ arrays        how batches travel, and what the chain hashes
 sql/          the functions that write, and who may call them
 """
 
-from ringfence.ledger.create import DeclaredOtherwise, create_ledger, create_member_login
+from ringfence.ledger.create import DeclaredOtherwise, create_ledger, create_login
 from ringfence.ledger.declaration import Declaration, Group, Invariant, Kind, Route, role
 from ringfence.ledger.desk import Desk, DeskClosed, DeskFull, Unanswered
 from ringfence.ledger.grant import Binding, Caps, Grant, Refused, Registered
@@ -52,7 +52,7 @@ __all__ = [
     "Unanswered",
     "UnknownAccount",
     "create_ledger",
-    "create_member_login",
+    "create_login",
     "journal_after",
     "role",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import psycopg
 from psycopg import sql
@@ -13,6 +13,7 @@ from ringfence.ledger.declaration import GROUPS, Declaration, role
 
 STEPS = sql_files("ringfence.ledger", "migrations")
 FUNCTIONS = sql_files("ringfence.ledger", "sql")
+READING = ("member", "admits")
 
 
 class DeclaredOtherwise(RingfenceError):
@@ -32,7 +33,7 @@ def create_ledger(store: Store, ledger: str, declaration: Declaration) -> None:
     """
     with store.connect() as administrator:
         store.ensure_role(administrator, role(ledger, "owner"), login=False)
-        for group in (*GROUPS, "member"):
+        for group in (*GROUPS, *READING):
             store.ensure_role(administrator, role(ledger, group), login=False)
         for login, groups in declaration.logins.items():
             store.ensure_role(administrator, role(ledger, login), login=True)
@@ -42,12 +43,16 @@ def create_ledger(store: Store, ledger: str, declaration: Declaration) -> None:
         _declare(administrator, ledger, declaration)
 
 
-def create_member_login(store: Store, ledger: str, member: str) -> str:
-    """Make the login with which `member` reads its own clients in `ledger`, and return it."""
-    login = role(ledger, f"member_{member}")
+def create_login(store: Store, ledger: str, name: str, group: Literal["member", "admits", "reads"]) -> str:
+    """Make a login that moves nothing, and return it.
+
+    Of the group `member` it reads whatever clients it was granted, or shows the token of a visit for; of `reads` everything;
+    one that `admits` opens visits and reads nothing.
+    """
+    login = role(ledger, name)
     with store.connect() as administrator:
         store.ensure_role(administrator, login, login=True)
-        store.give_group(administrator, role(ledger, "member"), login)
+        store.give_group(administrator, role(ledger, group), login)
     return login
 
 

@@ -118,6 +118,7 @@ class Desk:
         self._arrived = threading.Condition(self._turn)
         self._freed = threading.Condition(self._turn)
         self._closing = False
+        self._stale = False
         self._expected = 1
         self._ledger: Ledger | None = enter()
         self._writer = threading.Thread(target=self._write, name="ringfence desk", daemon=True)
@@ -173,6 +174,10 @@ class Desk:
                 raise DeskFull(waiting=left, seconds=seconds)
             await asyncio.sleep(0.002)
         return await waiting.future
+
+    def refresh(self) -> None:
+        """Let who and what is registered be read again before anything more is posted."""
+        self._stale = True
 
     def close(self) -> None:
         """Post what is waiting, then let nobody in any more and leave the ledger."""
@@ -255,6 +260,9 @@ class Desk:
     def _entered(self) -> Ledger:
         if self._ledger is None:
             self._ledger = self._enter()
+        elif self._stale:
+            self._stale = False
+            self._ledger.refresh()
         return self._ledger
 
     def _lost(self, batch: list[_Waiting], error: Exception) -> None:

@@ -307,19 +307,26 @@ class Refusal:
     grant: Grant | None = None
     under: str | None = None
 
+    @property
+    def seen(self) -> str:
+        """What the control saw, as text: an amount, a day, or a number."""
+        if self.control in _DAY_SEEN:
+            return str(_DAY_ZERO + datetime.timedelta(days=self.figure))
+        return self._amount(self.figure) if self.control in _AMOUNT_SEEN else str(self.figure)
+
     def text(self, language: Language = "en") -> str:
         """Say it for a reader of `language`: route, control, figures, who could allow it."""
         asked, grant = self.instruction, self.grant
         grantor = self.under if grant is None else grant.grantor if grant.parent else None
         cap = getattr(grant.caps, _CAPS[self.control]) if grant and self.control in _CAPS else 0
         reason = _REASONS[self.control][language].format(
-            figure=self._amount(self.figure) if self.control in _AMOUNT_SEEN else self.figure,
+            figure=self.seen,
             amount=self._amount(asked.amount_minor),
             subject=asked.subject,
             payee=asked.payee,
             value_date=asked.value_date,
             expires=asked.expires,
-            day=_DAY_ZERO + datetime.timedelta(days=self.figure) if self.control in _DAY_SEEN else "",
+            day=self.seen,
             action=_ACTIONS[language][asked.action],
             login=self.login,
             asker=self.asker,

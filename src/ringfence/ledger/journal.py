@@ -61,7 +61,7 @@ class JournalBatch:
     postings: tuple[JournalPosting, ...]
 
 
-_ACTIONS = ("post", "hold", "post-held", "release", "expire")
+ACTIONS = ("post", "hold", "post-held", "release", "expire")
 
 
 def journal_after(ledger: Registry, batch: int = 0) -> Iterator[JournalBatch]:
@@ -116,7 +116,7 @@ def _page(ledger: Registry, after: int) -> list[JournalBatch]:
         unit = moved[0].account.unit if moved else ledger.names[side].unit
         made.setdefault(batch, []).append(
             JournalPosting(
-                number, _ACTIONS[action], route, subject, amount, unit, day, key, payee, ref, under, about, link, moved
+                number, ACTIONS[action], route, subject, amount, unit, day, key, payee, ref, under, about, link, moved
             )
         )
     return [

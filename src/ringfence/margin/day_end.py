@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, cast
 
 import psycopg
+from psycopg import sql
 
 from ringfence import calendar
 from ringfence.custody import EXCHANGE, Circle, Cover, CoverSource, Transfers
@@ -97,10 +98,14 @@ class Settled:
 
 
 def create_day_end(store: Store) -> None:
-    """Make the tables of trades, plans and positions. Errors: as migrate_ledger."""
+    """Make the tables of trades, plans and positions, beside the exchange's book. Errors: as migrate_ledger."""
     owner = role("exchange", "margin_owner")
     with store.connect() as administrator:
         store.ensure_role(administrator, owner, login=False)
+        # So that its policies may ask who a reader's clients are.
+        administrator.execute(
+            sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(EXCHANGE), sql.Identifier(owner))
+        )
     migrate_ledger(store, SCHEMA, owner, [], sql_files("ringfence.margin", "migrations"))
 
 

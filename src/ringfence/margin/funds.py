@@ -44,6 +44,15 @@ class Funds:
             return None
         return Fraction(self.margin_minor, self.equity_minor)
 
+    @property
+    def risk_percent(self) -> str | None:
+        """The risk degree in hundredths with two decimals, rounded half up: "15.90"; None where it has no value."""
+        degree = self.risk_degree
+        if degree is None:
+            return None
+        parts = (degree.numerator * 100_00 * 2 + degree.denominator) // (2 * degree.denominator)
+        return f"{parts // 100}.{parts % 100:02d}"
+
 
 def compute_funds(
     *,

@@ -14,7 +14,7 @@ import pytest
 
 from circles import BANKS, CLIENTS, DAY, make_circle, opened, pay_in
 from ringfence.database import Store
-from ringfence.ledger import Caps, Ledger, Party, Refused, create_member_login, role
+from ringfence.ledger import Caps, Ledger, Party, Refused, create_login, role
 
 pytestmark = pytest.mark.ledgers.with_args(make_circle)
 
@@ -30,7 +30,7 @@ MEMBER_READS = {
     for table in (
         "unit", "kind", "route", "party", "account", "grants", "binding", "posting", "entry", "hold", "journal", "balances", "member_total",
     )
-}  # fmt: skip
+} | {f"exchange_margin.{table}" for table in ("planned", "settled", '"position"', "requirement")}  # fmt: skip
 SETTLEMENT_WRITES = {
     f"exchange_margin.{table}" for table in ("trade", "planned", "settled", "piece", "position", "requirement")
 }
@@ -41,7 +41,7 @@ def member(store: Store) -> str:
     with opened(store) as (_, transfers):
         for client in CLIENTS:
             pay_in(transfers, client, client, 100_00)
-    return create_member_login(store, "exchange", "m1")
+    return create_login(store, "exchange", "member_m1", "member")
 
 
 def relations(store: Store) -> list[str]:
@@ -135,6 +135,81 @@ def strangers_seen(connection: psycopg.Connection[Any]) -> list[str]:
     return found
 
 
+def test_a_member_reads_when_its_own_clients_postings_were_recorded_and_nothing_else_of_a_batch(
+    store: Store, member: str
+) -> None:
+    with store.connect(member) as connection, store.connect() as administrator:
+        seen = connection.execute(b"SELECT id FROM exchange.batch ORDER BY id").fetchall()
+        own = "SELECT DISTINCT batch FROM exchange.journal WHERE subject IN ('m1-ann', 'm1-bo') ORDER BY 1"
+        assert seen == administrator.execute(own.encode()).fetchall()
+        for column in ("document", "first_posting", "postings", "key", "link", "login"):
+            assert not attempt(connection, f"SELECT {column} FROM exchange.batch"), column
+
+
+def test_a_client_at_the_window_reads_its_own_and_can_do_nothing(store: Store, member: str) -> None:
+    window = role("exchange", "window")
+    token = "of nobody else"
+    with store.connect(role("exchange", "door")) as door:
+        admitted = door.execute(
+            "SELECT exchange.admit(sha256(%s::bytea), 'm1-ann', clock_timestamp() + interval '1 hour')",
+            (token.encode(),),
+        ).fetchone()
+        assert admitted == (True,)
+    assert member_excess(store, window) == []
+    with store.connect(window) as connection:
+        connection.execute("SELECT set_config('ringfence.visit', %s, false)", (token,))
+        assert connection.execute("SELECT name FROM exchange.party").fetchall() == [("m1-ann",)]
+        assert connection.execute("SELECT owner, balance FROM exchange.balances").fetchall() == [("m1-ann", 100_00)]
+        for table in ("posting", "journal"):
+            assert connection.execute(f"SELECT count(*) FROM exchange.{table}".encode()).fetchone() == (1,)
+        for name, call in functions(store):
+            assert name == "exchange.readable" or not attempt(connection, call), name
+
+
+def test_members_and_clients_see_their_own_margin(store: Store, member: str) -> None:
+    with store.connect() as administrator:
+        administrator.execute("INSERT INTO exchange_margin.planned VALUES (%s)", (DAY,))
+        for client in CLIENTS:
+            administrator.execute("INSERT INTO exchange_margin.requirement VALUES (%s, %s, 5, 0)", (DAY, client))
+            administrator.execute(
+                "INSERT INTO exchange_margin.position VALUES (%s, %s, 'Au(T+D)', 1, 0)", (DAY, client)
+            )
+    for table in ("requirement", "position"):
+        for login, seen in (
+            (member, ["m1-ann", "m1-bo"]),
+            (role("exchange", "window"), []),
+            (role("exchange", "clerk"), list(CLIENTS)),
+        ):
+            with store.connect(login) as connection:
+                rows = connection.execute(
+                    f"SELECT client FROM exchange_margin.{table} ORDER BY client".encode()
+                ).fetchall()
+            assert [client for (client,) in rows] == sorted(seen)
+
+
+def test_the_door_admits_and_reads_nothing(store: Store) -> None:
+    with store.connect(role("exchange", "door")) as connection:
+        assert [table for table in relations(store) if attempt(connection, f"SELECT * FROM {table} LIMIT 1")] == []
+        called = {name for name, call in functions(store) if attempt(connection, call)}
+        assert called == {"exchange.admit", "exchange.dismiss"}
+        nobody = "SELECT exchange.admit(sha256('x'), 'nobody', clock_timestamp() + interval '1 hour')"
+        assert connection.execute(nobody.encode()).fetchone() == (False,)
+
+
+@pytest.mark.parametrize("book", [*BANKS, "exchange"])
+def test_a_supervisor_reads_the_book_and_can_do_nothing(store: Store, book: str) -> None:
+    with store.connect(role(book, "supervisor")) as connection:
+        assert connection.execute(f"SELECT count(*) > 0 FROM {book}.party".encode()).fetchone() == (True,)
+        for table in relations(store):
+            for statement in ("DELETE FROM {}", "TRUNCATE {}", "INSERT INTO {} DEFAULT VALUES"):
+                assert not attempt(connection, statement.format(table)), table
+        for table, column in columns(store):
+            assert not attempt(connection, f"UPDATE {table} SET {column} = NULL"), table
+        called = {name for name, call in functions(store) if attempt(connection, call)}
+        assert called == {f"{book}.balances_as_known"}
+        assert not attempt(connection, f"SELECT * FROM {book}.visit")
+
+
 def test_a_member_reads_its_own_clients_and_can_do_nothing(store: Store, member: str) -> None:
     assert member_excess(store, member) == []
     with store.connect(member) as connection:
@@ -152,7 +227,7 @@ def test_a_member_reads_its_own_clients_and_can_do_nothing(store: Store, member:
     ("loosened", "seen_as"),
     [
         ("GRANT SELECT ON exchange.batch TO {member}", "read exchange.batch"),
-        ("GRANT SELECT ON exchange_margin.trade TO PUBLIC; GRANT USAGE ON SCHEMA exchange_margin TO PUBLIC", "read exchange_margin.trade"),
+        ("GRANT SELECT ON exchange_margin.trade TO PUBLIC", "read exchange_margin.trade"),
         ("GRANT INSERT ON exchange.kind TO {member}", "INSERT INTO exchange.kind"),
         ("GRANT DELETE ON exchange.entry TO ringfence_exchange_member", "DELETE FROM exchange.entry"),
         ("GRANT TRUNCATE ON exchange.entry TO {member}", "TRUNCATE exchange.entry"),

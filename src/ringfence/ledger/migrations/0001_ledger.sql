@@ -241,4 +241,12 @@ CREATE TABLE hold (
 );
 CREATE INDEX hold_open ON hold (expires, id) WHERE rest > 0;
 
+-- Who is looking through a login that many share: whoever shows the token of a visit reads what is its party's own, while
+-- it lasts. Only a digest of the token is kept. No fact of the ledger, so not in its chain.
+CREATE TABLE visit (
+    digest bytea PRIMARY KEY CHECK (length(digest) = 32),
+    party integer NOT NULL REFERENCES party,
+    until timestamptz NOT NULL
+);
+
 INSERT INTO head (batch, posting, link, day, closed_through) VALUES (0, 0, sha256('ringfence'), '0001-01-01', '0001-01-01');

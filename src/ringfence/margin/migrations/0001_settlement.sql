@@ -48,7 +48,17 @@ CREATE TABLE requirement (
     PRIMARY KEY (day, client)
 );
 
-GRANT USAGE ON SCHEMA {ledger} TO ringfence_exchange_settlement, ringfence_exchange_clerk, ringfence_exchange_auditor;
+GRANT USAGE ON SCHEMA {ledger} TO ringfence_exchange_reads, ringfence_exchange_member;
 GRANT SELECT, INSERT ON trade, planned, settled, piece, position, requirement TO ringfence_exchange_settlement;
-GRANT SELECT ON trade, planned, settled, piece, position, requirement
-TO ringfence_exchange_clerk, ringfence_exchange_auditor;
+GRANT SELECT ON trade, planned, settled, piece, position, requirement TO ringfence_exchange_reads;
+-- Members and clients read what is theirs. Not trades: each names the other side.
+GRANT SELECT ON planned, settled, position, requirement TO ringfence_exchange_member;
+
+ALTER TABLE position ENABLE ROW LEVEL SECURITY;
+ALTER TABLE requirement ENABLE ROW LEVEL SECURITY;
+CREATE POLICY staff ON position TO ringfence_exchange_reads USING (true) WITH CHECK (true);
+CREATE POLICY staff ON requirement TO ringfence_exchange_reads USING (true) WITH CHECK (true);
+CREATE POLICY own_clients ON position FOR SELECT TO ringfence_exchange_member
+USING (client IN (SELECT party.name FROM exchange.party));
+CREATE POLICY own_clients ON requirement FOR SELECT TO ringfence_exchange_member
+USING (client IN (SELECT party.name FROM exchange.party));

@@ -1,0 +1,95 @@
+"""Persons: who may come in. Made and ended by whoever administers the store; nobody makes itself one."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+import psycopg
+
+from ringfence.access.password import kept, new_password
+from ringfence.database import Store, migrate_ledger, sql_files
+from ringfence.errors import BadInput, Language, RingfenceError
+
+SCHEMA = "access"
+LOGIN = "ringfence_access_door"
+Role = Literal["exchange", "bank", "member", "client", "supervisor"]
+ROLES: tuple[Role, ...] = get_args(Role)
+_LONGEST_NAME = 100
+
+
+class PersonTaken(RingfenceError):
+    """There is, or was, somebody of that `name`."""
+
+    code = "person-taken"
+    template: ClassVar[dict[Language, str]] = {
+        "en": "there is a person called {name!r}, or was one; names are not used again",
+        "zh": "已有或曾有名为 {name!r} 的人员;名称不得重复使用",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person of the institution `party`; of a client, the party is the client."""
+
+    name: str
+    role: Role
+    party: str
+    ended: datetime.datetime | None = None
+
+
+def create_access(store: Store) -> None:
+    """Make the tables of persons and sessions, and the login that reads them. Errors: as migrate_ledger."""
+    owner = "ringfence_access_owner"
+    with store.connect() as administrator:
+        store.ensure_role(administrator, owner, login=False)
+        store.ensure_role(administrator, LOGIN, login=True)
+        # One way in for everybody: the session of a client is also its visit at the exchange.
+        store.give_group(administrator, "ringfence_exchange_admits", LOGIN)
+    migrate_ledger(store, SCHEMA, owner, [], sql_files("ringfence.access", "migrations"))
+
+
+class Persons:
+    """The persons of a store, for whoever administers it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, name: str, role: Role, party: str) -> str:
+        """Let somebody in from now on, and return the password, which is nowhere else.
+
+        Errors: BadInput for a name or role that cannot be used; PersonTaken.
+        """
+        if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
+            raise BadInput("name", name, f"1 to {_LONGEST_NAME} characters that can be read, no blank at either end")
+        if role not in ROLES:
+            raise BadInput("role", role, f"one of {', '.join(ROLES)}")
+        password = new_password()
+        with self._store.connect() as administrator:
+            try:
+                administrator.execute(
+                    "INSERT INTO access.person (name, role, party, secret) VALUES (%s, %s, %s, %s)",
+                    (name, role, party, kept(password)),
+                )
+            except psycopg.errors.UniqueViolation:
+                raise PersonTaken(name=name) from None
+        return password
+
+    def end(self, name: str) -> None:
+        """Let somebody in no more, and end its sessions. Errors: BadInput for a name that nobody has."""
+        with self._store.connect() as administrator, administrator.transaction():
+            ended = administrator.execute(
+                "UPDATE access.person SET ended = clock_timestamp() WHERE name = %s AND ended IS NULL", (name,)
+            )
+            if not ended.rowcount:
+                raise BadInput("name", name, "the name of a person who may come in")
+            gone = administrator.execute("DELETE FROM access.session WHERE person = %s RETURNING digest", (name,))
+            for (digest,) in gone.fetchall():
+                administrator.execute("SELECT exchange.dismiss(%s)", (digest,))
+
+    def all(self) -> list[Person]:
+        """Everybody who may come in, or might once, in the order in which they were made."""
+        with self._store.connect() as administrator:
+            rows = administrator.execute("SELECT name, role, party, ended FROM access.person ORDER BY made, name")
+            return [Person(*row) for row in rows.fetchall()]

@@ -1,0 +1,21 @@
+"""The API: Ringfence over HTTP, one process for every role, each behind a database login of its own.
+
+    service     what the process has open: the running circle, the door, the logins, the verifier's last verdict
+    visitor     who asks, in which language, and what the database lets it see
+    problems    refusals and errors as problem details (RFC 9457), in the asker's language
+    limits      what is refused before anybody reads it
+    shapes      what goes in and comes out
+    endpoints   deposits, accounts, journal, statement, equation, verdict
+    app         all of it together
+    serving     the application on a socket
+
+Whatever a role cannot see or do is decided by the database: the exchange's readers come in as its auditor, a bank's as the
+bank's, a member's as the member, a client's through the window with the token of its visit, the supervisor's as supervisor.
+Only a bank's person reaches a login that posts, and that is the bank's teller.
+"""
+
+from ringfence.api import serving
+from ringfence.api.app import create_app
+from ringfence.api.service import Service
+
+__all__ = ["Service", "create_app", "serving"]

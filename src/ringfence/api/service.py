@@ -1,0 +1,155 @@
+"""What a serving process has open, from its start to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import psycopg
+
+from ringfence.access import Door, Role, create_access
+from ringfence.custody import (
+    EXCHANGE,
+    CircleVerdict,
+    Equation,
+    EquationReader,
+    Live,
+    banks_of,
+    require_untouched,
+    verify_circle,
+)
+from ringfence.database import Logins, Store, StoreUnreachable
+from ringfence.errors import RingfenceError
+from ringfence.ledger import role
+
+_VERIFIES_EVERY_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class Verified(NamedTuple):
+    """A verdict, and when it was reached."""
+
+    verdict: CircleVerdict
+    at: datetime.datetime
+
+
+class Verdicts:
+    """Verifies at once, and then what is new every minute; keeps the last verdict, and why there is no newer one."""
+
+    def __init__(self, store: Store, banks: Sequence[str]) -> None:
+        self._store = store
+        self._banks = tuple(banks)
+        self._closing = threading.Event()
+        self.trouble: RingfenceError | None = None
+        self.last = self._verify()
+        self._thread = threading.Thread(target=self._go_on, name="ringfence verifier", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop."""
+        self._closing.set()
+        self._thread.join()
+
+    def _verify(self) -> Verified:
+        return Verified(verify_circle(self._store, self._banks, since_last=True), datetime.datetime.now(datetime.UTC))
+
+    def _go_on(self) -> None:
+        while not self._closing.wait(_VERIFIES_EVERY_S):
+            try:
+                self.last, self.trouble = self._verify(), None
+            except psycopg.Error as error:
+                _log.warning("not verified: %s", error)
+            except RingfenceError as error:
+                _log.warning("not verified: %s", error)
+                self.trouble = error
+
+
+class SharedEquation:
+    """Reads the equation for whoever asks, one after another, and enters the books again after the database was lost."""
+
+    def __init__(self, store: Store, banks: Sequence[str]) -> None:
+        self._store = store
+        self._banks = tuple(banks)
+        self._turn = threading.Lock()
+        self._reader: EquationReader | None = EquationReader(store, banks)
+
+    def read(self) -> Equation:
+        """Read it now. Errors: StoreUnreachable."""
+        with self._turn:
+            try:
+                reader = self._reader = self._reader or EquationReader(self._store, self._banks)
+                return reader.read()
+            except psycopg.Error as error:
+                if self._reader is not None:
+                    with contextlib.suppress(psycopg.Error):
+                        self._reader.close()
+                self._reader = None
+                raise StoreUnreachable(where=self._store.where, detail=" ".join(str(error).split())) from error
+
+    def close(self) -> None:
+        """Leave the books."""
+        if self._reader is not None:
+            self._reader.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The running circle, the door to it, the logins through which it is read, and the verifier."""
+
+    banks: tuple[str, ...]
+    live: Live
+    door: Door
+    logins: Logins
+    verdicts: Verdicts
+    equation: SharedEquation
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, store: Store) -> Iterator[Service]:
+        """Open the circle that is in `store`, once it is sure that nobody has changed its past.
+
+        Errors: NoCircle; HeadMismatch; as the rooms below.
+        """
+        banks = banks_of(store)
+        require_untouched(store, banks)
+        create_access(store)
+        with contextlib.ExitStack() as opening:
+            logins = opening.enter_context(Logins(store))
+            live = opening.enter_context(Live(store, banks))
+            verdicts = Verdicts(store, banks)
+            opening.callback(verdicts.close)
+            equation = SharedEquation(store, banks)
+            opening.callback(equation.close)
+            yield cls(tuple(banks), live, Door(logins), logins, verdicts, equation)
+
+    @property
+    def books(self) -> tuple[str, ...]:
+        """Every book of the circle."""
+        return (*self.banks, EXCHANGE)
+
+    def reader(self, person_role: str, party: str, book: str) -> str | None:
+        """The login through which a person reads a book; None where it may not."""
+        if person_role == "supervisor" and book in self.books:
+            return role(book, "supervisor")
+        if book == EXCHANGE:
+            logins = {"exchange": "auditor", "member": f"member_{party}", "client": "window"}
+            return role(EXCHANGE, logins[person_role]) if person_role in logins else None
+        return role(book, "auditor") if person_role == "bank" and party == book else None
+
+    def somebody(self) -> list[tuple[Role, str]]:
+        """For each role, and each bank, an institution that somebody could come in for: the first of its kind."""
+        with self.logins.reading(role(EXCHANGE, "auditor"), "") as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT ON (role) role, name FROM exchange.party WHERE role IN ('member', 'client') ORDER BY role, id"
+            ).fetchall()
+        first = dict(rows)
+        found: list[tuple[Role, str]] = [("exchange", EXCHANGE), *(("bank", bank) for bank in self.banks)]
+        kinds: tuple[Role, ...] = ("member", "client")
+        found += [(kind, first[kind]) for kind in kinds if kind in first]
+        return [*found, ("supervisor", "supervisor")]

@@ -1,0 +1,118 @@
+"""`ringfence person`: who may come in where the circle is served."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ringfence.cli.options import JsonOption, LanguageOption, StoreOption, existing_store, spoken
+
+if TYPE_CHECKING:
+    from ringfence.access import Persons
+    from ringfence.database import Store
+    from ringfence.errors import Language
+
+app = typer.Typer(no_args_is_help=True, help="Who may come in where the circle is served: add, list, end.")
+
+_WORDS: dict[str, dict[Language, str]] = {
+    "added": {
+        "en": "{name} may come in as {role} of {party}; the password, shown only here: {password}",
+        "zh": "{name} 可以 {party} 的 {role} 身份登录;密码(仅在此显示):{password}",
+    },
+    "ended": {
+        "en": "{name} comes in no more; nobody will have that name again",
+        "zh": "{name} 不得再登录;此名称不再使用",
+    },
+    "none": {
+        "en": "nobody yet: `ringfence person add` lets somebody in",
+        "zh": "尚无人员:`ringfence person add` 可新增",
+    },
+    "person": {"en": "{name:24}{role:12}{party:24}{ended}", "zh": "{name:24}{role:12}{party:24}{ended}"},
+    "ended_at": {"en": "ended {at:%Y-%m-%d}", "zh": "已于 {at:%Y-%m-%d} 终止"},
+}
+_NAME = typer.Argument(metavar="NAME", help="The name by which the person comes in.")
+
+
+@app.command()
+def add(
+    name: Annotated[str, _NAME],
+    role: Annotated[
+        str, typer.Option("--role", metavar="ROLE", help="exchange, bank, member, client or supervisor.")
+    ] = "",
+    party: Annotated[
+        str,
+        typer.Option("--party", metavar="PARTY", help="Of which bank, member or client; not needed for the others."),
+    ] = "",
+    store: StoreOption = None,
+    language: LanguageOption = "en",
+) -> None:
+    """Let somebody in from now on, and show the password once.
+
+    Try: ringfence person add ann --role member --party m1
+    """
+    from ringfence.access.person import ROLES
+    from ringfence.errors import BadInput
+
+    said = spoken(language)
+    if role not in ROLES:
+        raise BadInput("--role", role, f"one of {', '.join(ROLES)}")
+    with existing_store(store) as opened:
+        persons = _persons(opened)
+        party = _party(opened, role, party)
+        password = persons.add(name, role, party)
+    typer.echo(_WORDS["added"][said].format(name=name, role=role, party=party, password=password))
+
+
+@app.command(name="list")
+def list_persons(as_json: JsonOption = False, store: StoreOption = None, language: LanguageOption = "en") -> None:
+    """List who may come in, and who may no more."""
+    said = spoken(language)
+    with existing_store(store) as opened:
+        found = _persons(opened).all()
+    if as_json:
+        rows = [{"name": p.name, "role": p.role, "party": p.party, "ended": p.ended and str(p.ended)} for p in found]
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    if not found:
+        typer.echo(_WORDS["none"][said])
+    for p in found:
+        ended = _WORDS["ended_at"][said].format(at=p.ended) if p.ended else ""
+        typer.echo(_WORDS["person"][said].format(name=p.name, role=p.role, party=p.party, ended=ended).rstrip())
+
+
+@app.command()
+def end(name: Annotated[str, _NAME], store: StoreOption = None, language: LanguageOption = "en") -> None:
+    """Let somebody in no more; whoever is in is out within seconds."""
+    said = spoken(language)
+    with existing_store(store) as opened:
+        _persons(opened).end(name)
+    typer.echo(_WORDS["ended"][said].format(name=name))
+
+
+def _persons(store: Store) -> Persons:
+    from ringfence.access import Persons, create_access
+    from ringfence.custody import banks_of
+
+    banks_of(store)
+    create_access(store)
+    return Persons(store)
+
+
+def _party(store: Store, role: str, party: str) -> str:
+    """The institution that is meant. Errors: BadInput where there is none of that role and name."""
+    from ringfence.custody import EXCHANGE
+    from ringfence.errors import BadInput
+    from ringfence.ledger import Ledger
+
+    if role in ("exchange", "supervisor"):
+        only = {"exchange": EXCHANGE}.get(role, role)
+        if party not in ("", only):
+            raise BadInput("--party", party, f"{only}, or nothing")
+        return only
+    with Ledger(store, EXCHANGE, "auditor") as ledger:
+        registered = ledger.parties.get(party)
+    if registered is None or registered.role != role:
+        raise BadInput("--party", party, f"a {role} that is registered at the exchange")
+    return party

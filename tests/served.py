@@ -1,0 +1,83 @@
+"""The API over a small circle, for the tests: who is in, and asking as one of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from circles import CLIENTS
+from ringfence.access import Persons, Role
+from ringfence.api import Service, serving
+from ringfence.database import Store
+
+PERSONS: dict[str, tuple[Role, str]] = {
+    "ex": ("exchange", "exchange"),
+    "bank_a": ("bank", "bank_a"),
+    "bank_b": ("bank", "bank_b"),
+    "m1": ("member", "m1"),
+    "m2": ("member", "m2"),
+    "ann": ("client", "m1-ann"),
+    "di": ("client", "m2-di"),
+    "sup": ("supervisor", "supervisor"),
+}
+
+
+class Api:
+    """Asks an application as any of the persons."""
+
+    def __init__(self, client: httpx.Client, service: Service, passwords: dict[str, str]) -> None:
+        self.client = client
+        self.service = service
+        self.passwords = passwords
+        self.tokens: dict[str, str] = {}
+
+    def ask(self, who: str, method: str, path: str, **options: Any) -> httpx.Response:
+        """Ask as a person; options are httpx's."""
+        headers = {"Authorization": f"Bearer {self.token(who)}", **options.pop("headers", {})}
+        return self.client.request(method, path, headers=headers, **options)
+
+    def get(self, who: str, path: str, **query: Any) -> Any:
+        """What a person is shown, which must not be refused."""
+        answer = self.ask(who, "GET", path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def token(self, who: str) -> str:
+        """Let a person in, once."""
+        if who not in self.tokens:
+            said = {"name": who, "password": self.passwords[who]}
+            self.tokens[who] = self.client.post("/v1/session", json=said).json()["token"]
+        return self.tokens[who]
+
+    def deposit(
+        self, key: str, client: str, amount: str, *, bank: str = "", account: str = "", who: str = ""
+    ) -> httpx.Response:
+        """Confirm a deposit as the client's bank."""
+        bank = bank or CLIENTS[client].bank
+        said = {"client": client, "payer_account": account or CLIENTS[client].account_number, "amount": amount}
+        return self.ask(who or bank, "POST", f"/v1/books/{bank}/deposits", json=said, headers={"Idempotency-Key": key})
+
+
+@contextmanager
+def served(store: Store) -> Iterator[Api]:
+    """The API over the circle in `store`, with one person for every institution."""
+    with Service.open(store) as service:
+        persons = Persons(store)
+        passwords = {name: persons.add(name, *who) for name, who in PERSONS.items()}
+        listening = serving.listen(0)
+        server = serving.server(service)
+        answering = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        answering.start()
+        try:
+            limits = httpx.Limits(max_connections=64)
+            with httpx.Client(
+                base_url=serving.address(listening), timeout=30, trust_env=False, limits=limits
+            ) as client:
+                yield Api(client, service, passwords)
+        finally:
+            server.should_exit = True
+            answering.join()
