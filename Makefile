@@ -4,16 +4,17 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-.PHONY: help demo test check lint simulate bench pictures mutate coverage dist clean $(VENV)
+.PHONY: help demo test browser check lint simulate bench pictures mutate coverage dist clean $(VENV)
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml constraints.txt tools/browser_code.py
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed on the PATH" >&2; exit 2; }
 	@echo "installing into $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python tools/browser_code.py
 	@touch $@
 
 $(VENV): $(VENV)/installed
@@ -28,8 +29,13 @@ lint: $(VENV)/installed ## style, types, the direction of imports, the SQL
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar src/ringfence
 
-test: lint ## everything that must hold, on an embedded server or on RINGFENCE_DATABASE_URL
+test: lint browser ## everything that must hold, on an embedded server or on RINGFENCE_DATABASE_URL
 	$(BIN)/pytest -n 2
+
+browser: $(VENV)/installed ## Debian's Chromium for the browser tests, where it is missing and may be installed
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& timeout 240 sh -c 'apt-get -qq update && apt-get -qq install -y chromium fonts-wqy-microhei' >/dev/null 2>&1 \
+		|| echo "no Chromium here: the browser tests will be skipped"; }
 
 check: lint ## what to run before every commit: style, types, and the tests that need no database
 	$(BIN)/pytest tests/unit tests/tidy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 
 from circles import CLIENTS
+from ringfence import console
 from ringfence.access import Persons, Role
 from ringfence.api import Service, serving
 from ringfence.database import Store
@@ -46,6 +48,10 @@ class Api:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def page(self, who: str, path: str) -> httpx.Response:
+        """A page, asked for with the cookie of a person."""
+        return self.client.get(path, headers={"Cookie": f"__Host-ringfence={self.token(who)}"})
+
     def token(self, who: str) -> str:
         """Let a person in, once."""
         if who not in self.tokens:
@@ -63,15 +69,17 @@ class Api:
 
 
 @contextmanager
-def served(store: Store) -> Iterator[Api]:
+def served(store: Store, *, pages: bool = False) -> Iterator[Api]:
     """The API over the circle in `store`, with one person for every institution."""
     with Service.open(store) as service:
         persons = Persons(store)
         passwords = {name: persons.add(name, *who) for name, who in PERSONS.items()}
         listening = serving.listen(0)
-        server = serving.server(service)
+        server = serving.server(service, *([console.install] if pages else []))
         answering = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         answering.start()
+        while not server.started:
+            time.sleep(0.01)
         try:
             limits = httpx.Limits(max_connections=64)
             with httpx.Client(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,8 +21,10 @@ language of `Accept-Language`, en or zh. A write carries an `Idempotency-Key` an
 """
 
 
-def create_app(service: Service) -> ASGIApp:
-    """Make the application over `service`, which is open and stays so as long as the application answers."""
+def create_app(service: Service, *more: Callable[[FastAPI, Service], None]) -> ASGIApp:
+    """Make the application over `service`, which is open and stays so as long as the application answers, with whatever
+    `more` puts on it.
+    """
     app = FastAPI(
         title="Ringfence",
         version=ringfence.__version__,
@@ -33,6 +36,8 @@ def create_app(service: Service) -> ASGIApp:
     )
     app.state.service = service
     app.include_router(endpoints.router)
+    for install in more:
+        install(app, service)
     problems.install(app)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return Limits(app)

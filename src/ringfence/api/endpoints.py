@@ -74,15 +74,26 @@ async def confirm_deposit(
 
     201: posted now; 200: the same was posted before under this key; 202: posted, and still in transit to the exchange.
     """
-    visitor.require("bank")
+    amount_minor = parse(asked.amount, _CNY)
+    if visitor.person.role != "bank":
+        no_power = NoPower(role=visitor.person.role, needed="bank")
+        visitor.service.refusals.tell(
+            visitor.person.party,
+            amount_minor,
+            "K1",
+            (no_power.text("en"), no_power.text("zh")),
+            bank=None,
+            outside="member",
+        )
+        raise no_power
     if visitor.person.party != book:
         raise NotFound(field="book", value=book)
-    amount_minor = parse(asked.amount, _CNY)
     deposit = Deposit(f"api:{key}", asked.client, amount_minor, asked.payer_account)
     deposited = await visitor.service.live.deposit(book, deposit)
     outcome, credit = deposited.outcome, deposited.credit
     if outcome.refusal is not None or outcome.posting is None:
         assert outcome.refusal is not None
+        visitor.service.refusals.add(outcome.refusal, book)
         raise RefusedByLedger(outcome.refusal, key)
     response.status_code = 202 if credit is None else 200 if outcome.replayed else 201
     return shapes.DepositShown(

@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,13 +19,15 @@ from ringfence.custody import (
     Equation,
     EquationReader,
     Live,
+    Refusals,
     banks_of,
     require_untouched,
     verify_circle,
 )
 from ringfence.database import Logins, Store, StoreUnreachable
 from ringfence.errors import RingfenceError
-from ringfence.ledger import role
+from ringfence.ledger import Ledger, role
+from ringfence.ring import Ring
 
 _VERIFIES_EVERY_S = 60.0
 
@@ -108,10 +110,15 @@ class Service:
     logins: Logins
     verdicts: Verdicts
     equation: SharedEquation
+    refusals: Refusals
+    # Whether the market is one of the past; what is to be done before the connections are closed.
+    replay: bool
+    ending: list[Callable[[], None]]
+    declarations: Mapping[str, str]
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, store: Store) -> Iterator[Service]:
+    def open(cls, store: Store, *, replay: bool = False) -> Iterator[Service]:
         """Open the circle that is in `store`, once it is sure that nobody has changed its past.
 
         Errors: NoCircle; HeadMismatch; as the rooms below.
@@ -126,7 +133,25 @@ class Service:
             opening.callback(verdicts.close)
             equation = SharedEquation(store, banks)
             opening.callback(equation.close)
-            yield cls(tuple(banks), live, Door(logins), logins, verdicts, equation)
+            yield cls(
+                tuple(banks),
+                live,
+                Door(logins),
+                logins,
+                verdicts,
+                equation,
+                Refusals(),
+                replay,
+                [],
+                _declarations(store, banks),
+            )
+
+    def declared_as(self, ring: Ring) -> bool:
+        """Whether every book was declared as `ring` says, to the letter."""
+        kinds = {EXCHANGE: "exchange"} | dict.fromkeys(self.banks, "bank")
+        return all(
+            self.declarations[book] == ring.books[kind].declaration().document(book) for book, kind in kinds.items()
+        )
 
     @property
     def books(self) -> tuple[str, ...]:
@@ -153,3 +178,12 @@ class Service:
         kinds: tuple[Role, ...] = ("member", "client")
         found += [(kind, first[kind]) for kind in kinds if kind in first]
         return [*found, ("supervisor", "supervisor")]
+
+
+def _declarations(store: Store, banks: Sequence[str]) -> dict[str, str]:
+    """The words with which each book was declared."""
+    declarations = {}
+    for book in (*banks, EXCHANGE):
+        with Ledger(store, book, "auditor") as ledger:
+            ((declarations[book],),) = ledger.rows("SELECT document FROM {}.batch WHERE what = 'declare'")
+    return declarations

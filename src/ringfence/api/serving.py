@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
 from ringfence.api.app import create_app
 from ringfence.api.service import Service
@@ -30,19 +32,32 @@ def address(listening: socket.socket) -> str:
     return f"http://{LOOPBACK}:{listening.getsockname()[1]}"
 
 
-def server(service: Service) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Ends what is streaming before it waits for connections to close, which would otherwise never happen."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close everything."""
+        for end in self._service.ending:
+            end()
+        await super().shutdown(sockets)
+
+
+def server(service: Service, *more: Callable[[FastAPI, Service], None]) -> Server:
     """A server over `service`; `run(sockets=[...])` answers until `should_exit`."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            create_app(service),
-            loop="uvloop",
-            http="httptools",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            # Connections that are idle, and those that are open when it is to end.
-            timeout_keep_alive=20,
-            timeout_graceful_shutdown=3,
-        )
+    config = uvicorn.Config(
+        create_app(service, *more),
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on" if more else "off",
+        # Connections that are idle, and those that are open when it is to end.
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=3,
     )
+    return Server(config, service)

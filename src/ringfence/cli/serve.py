@@ -29,7 +29,7 @@ def serve(
     store: StoreOption = None,
     language: LanguageOption = "en",
 ) -> None:
-    """Serve the circle in the store over HTTP: the API for exchange, banks, members, clients and supervisors.
+    """Serve the circle in the store over HTTP: the pages to look at, and the API for whoever takes part.
 
     It verifies first that nobody has changed the past, and will not begin otherwise. Everybody comes in by name and password
     (`ringfence person add`) and works through a database login of that role; a member's, a client's or a supervisor's can
@@ -37,6 +37,7 @@ def serve(
 
     Try: ringfence demo --days 3, then ringfence serve
     """
+    from ringfence import console
     from ringfence.api import Service, serving
     from ringfence.errors import BadInput
 
@@ -49,7 +50,7 @@ def serve(
         _make_persons(opened, service, said)
         typer.echo(_WORDS["api"][said].format(address=address))
         typer.echo(_WORDS["at"][said].format(address=address))
-        serving.server(service).run(sockets=[listening])
+        serving.server(service, console.install).run(sockets=[listening])
 
 
 def _make_persons(store: Store, service: Service, language: Language) -> None:

@@ -4,6 +4,7 @@ circle      the books, the persons in them, and the registration of members and 
 report      what a bank reports of the exchange's account
 transfers   deposits, withdrawals, covers, fees paid out
 live        the circle as it runs: single deposits, and the exchange that follows its banks
+refusals    what was asked for and refused lately
 equation    the money equation at any moment
 verify      every book from zero, and the equation through all of its history
 """
@@ -21,6 +22,7 @@ from ringfence.custody.circle import (
 )
 from ringfence.custody.equation import BankSide, Equation, EquationReader
 from ringfence.custody.live import Credit, Deposited, Live
+from ringfence.custody.refusals import Refusals
 from ringfence.custody.report import BankBatch, Line, report_after, taken_over
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.custody.transfers import AuditRefusal, Cover, CoverSource, Deposit, Transfers, Withdrawal
@@ -46,6 +48,7 @@ __all__ = [
     "Live",
     "Member",
     "NoCircle",
+    "Refusals",
     "TakeOverRefused",
     "Transfers",
     "Withdrawal",

@@ -37,10 +37,11 @@ class NoCircle(RingfenceError):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member; its guarantee and its own money are kept at `bank`."""
+    """A member; its guarantee and its own money are kept at `bank`. People call it by its `title`."""
 
     name: str
     bank: str
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,12 @@ class Client:
     bank: str
     account_number: str
     identity: str
+    title: str | None = None
+
+    @property
+    def party(self) -> Party:
+        """The client, as either institution registers it."""
+        return Party(self.name, "client", self.member, self.identity, self.title)
 
     @property
     def binding(self) -> Binding:
@@ -179,7 +186,7 @@ class Circle:
         Errors: Refused.
         """
         members, clients = list(members), list(clients)
-        of_member = {member.name: Party(member.name, "member") for member in members}
+        of_member = {member.name: Party(member.name, "member", title=member.title) for member in members}
         for bank in self.banks:
             here = [client for client in clients if client.bank == bank]
             known = [m for m in members if m.bank == bank or any(client.member == m.name for client in here)]
@@ -190,7 +197,7 @@ class Circle:
                         Party(EXCHANGE, "exchange"),
                         Party(bank, "bank"),
                         *(of_member[m.name] for m in known),
-                        *(Party(client.name, "client", client.member, client.identity) for client in here),
+                        *(client.party for client in here),
                     ],
                     accounts=[
                         (AccountName("clearing", CLEARING), None),
@@ -208,7 +215,7 @@ class Circle:
                     Party(EXCHANGE, "exchange"),
                     *(Party(bank, "bank") for bank in self.banks),
                     *of_member.values(),
-                    *(Party(client.name, "client", client.member, client.identity) for client in clients),
+                    *(client.party for client in clients),
                 ],
                 accounts=[
                     *((AccountName("bank-cash", bank), None) for bank in self.banks),

@@ -13,7 +13,9 @@ from random import Random
 from ringfence.custody import Client, Member
 
 BANKS = ("bank_a", "bank_b")
-MEMBERS = (Member("m1", "bank_a"), Member("m2", "bank_b"), Member("m3", "bank_a"))
+MEMBERS = (Member("m1", "bank_a", "会员一"), Member("m2", "bank_b", "会员二"), Member("m3", "bank_a", "会员三"))
+# What the clients of each member are called, with a number.
+_CALLED = {"m1": "客户甲", "m2": "客户乙", "m3": "客户丙"}
 GUARANTEE_MINOR = 200_000_00
 RESERVE_BANK = "bank_a"
 RESERVE_MINOR = 100_000_000_00
@@ -45,6 +47,7 @@ def people(count: int, seed: int) -> list[Person]:
             bank=bank,
             account_number=f"62{BANKS.index(bank) + 1:02d}{number + 1:012d}",
             identity=hashlib.sha256(f"demonstration:{number + 1}".encode()).hexdigest(),
+            title=f"{_CALLED[member.name]}{number // len(MEMBERS) + 1:03d}",
         )
         # One in twelve stakes nearly everything, and of those every fourth lets a call go by.
         reckless = number % 12 == 7

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from ringfence.ledger.authority import Given
 from ringfence.ledger.replay import Account, OpenHold, Replay
 
-_FORM = 1
+_FORM = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class _State:
     members: dict[int, int]
     accounts: dict[int, Account]
     identities: dict[int, str]
+    titles: dict[int, str]
     open_holds: dict[int, OpenHold]
     reversed: set[int]
     link: int

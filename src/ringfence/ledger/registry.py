@@ -35,12 +35,13 @@ class UnknownAccount(RingfenceError):
 
 
 class Party(NamedTuple):
-    """A registered party; `member` is a client's, `identity` a digest of what proves who it is."""
+    """A registered party; `member` is a client's, `identity` a digest of what proves who it is, `title` what people call it."""
 
     name: str
     role: str
     member: str | None = None
     identity: str | None = None
+    title: str | None = None
 
 
 class AccountName(NamedTuple):
@@ -92,7 +93,7 @@ class Registry:
     def refresh(self) -> None:
         """Read again which parties and accounts are registered."""
         parties = self.rows(
-            "SELECT p.id, p.name, p.role, m.name, p.identity "
+            "SELECT p.id, p.name, p.role, m.name, p.identity, p.title "
             "FROM {0}.party AS p LEFT JOIN {0}.party AS m ON m.id = p.member"
         )
         self._party_ids: dict[str, int] = {name: number for number, name, *_ in parties}

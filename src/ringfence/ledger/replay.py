@@ -68,6 +68,7 @@ class Replay:
     members: dict[int, int] = field(default_factory=dict)
     accounts: dict[int, Account] = field(default_factory=dict)
     identities: dict[int, str] = field(default_factory=dict)
+    titles: dict[int, str] = field(default_factory=dict)
     by_kind: dict[int, list[Account]] = field(default_factory=lambda: defaultdict(list))
     opened_under: dict[int, list[Account]] = field(default_factory=lambda: defaultdict(list))
     open_holds: dict[int, OpenHold] = field(default_factory=dict)
@@ -111,6 +112,8 @@ class Replay:
             self.roles[number] = party["role"]
             if "identity" in party:
                 self.identities[number] = party["identity"]
+            if "title" in party:
+                self.titles[number] = party["title"]
         for party in registered["parties"]:
             if "member" in party:
                 self.members[self.parties[party["name"]]] = self.parties[party["member"]]

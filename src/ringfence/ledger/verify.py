@@ -228,10 +228,16 @@ class _Verification:
         self._compare(
             "party",
             [
-                (name, replay.roles[number], replay.members.get(number), replay.identities.get(number))
+                (
+                    name,
+                    replay.roles[number],
+                    replay.members.get(number),
+                    replay.identities.get(number),
+                    replay.titles.get(number),
+                )
                 for name, number in replay.parties.items()
             ],
-            "SELECT id, name, role, member, identity FROM {}.party ORDER BY id",
+            "SELECT id, name, role, member, identity, title FROM {}.party ORDER BY id",
         )
         self._compare(
             "account",

@@ -62,7 +62,9 @@ CREATE TABLE party (
     role text NOT NULL,
     member integer REFERENCES party,
     -- A digest of what proves who it is, the same at every institution.
-    identity text
+    identity text,
+    -- What people call it, where that is not its name.
+    title text
 );
 
 -- Who is in a named group of parties.

@@ -1,5 +1,5 @@
 -- Register parties, open accounts, say who is in a group: never by a login that may post. `document` is JSON:
--- {"parties": [{name, role, member?, identity?}], "groups": [{name, parties}],
+-- {"parties": [{name, role, member?, identity?, title?}], "groups": [{name, parties}],
 --  "accounts": [{kind, owner, unit, number?, ordinal?, under?}]}
 -- What is said of a group is who is in it from now on. An account that is opened under a grant ends with it. All of it is
 -- registered or nothing. Refusals: unknown - a name that is not registered, or not in the role that it takes; taken - what
@@ -17,8 +17,8 @@ BEGIN
     IF replayed THEN
         RETURN;
     END IF;
-    INSERT INTO party (id, name, role, identity)
-    SELECT coalesce((SELECT max(id) FROM party), 0) + place, p ->> 'name', p ->> 'role', p ->> 'identity'
+    INSERT INTO party (id, name, role, identity, title)
+    SELECT coalesce((SELECT max(id) FROM party), 0) + place, p ->> 'name', p ->> 'role', p ->> 'identity', p ->> 'title'
     FROM jsonb_array_elements(wanted -> 'parties') WITH ORDINALITY AS x (p, place);
     UPDATE party SET member = m.id
     FROM jsonb_array_elements(wanted -> 'parties') AS p LEFT JOIN party AS m ON m.name = p ->> 'member' AND m.role = 'member'

@@ -1,0 +1,183 @@
+"""The hub: one watch of the circle for all pages that are open. What changed is made once for each language and sent to all.
+
+A page that is opened, or comes back, gets the whole state first and then what happens; dots are never sent again. A page that
+does not keep up is not waited for: it gets the whole state once more when it can take it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from ringfence.console import rendering
+from ringfence.console.figures import clock
+from ringfence.console.state import CircleState, Move
+from ringfence.console.watch import CircleWatch
+from ringfence.console.words import LANGUAGES
+from ringfence.errors import Language, RingfenceError
+
+EVERY_S = 0.25
+_BEAT_S = 1.0
+_BACKLOG = 40
+# Reading may take a twentieth of the time; a circle that takes longer to read is read less often.
+_SHARE = 20
+_NOT_SENT_BY_THEMSELVES = ("circle", "strip", "places")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Page:
+    language: Language
+    as_table: bool
+    waiting: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(_BACKLOG))
+    behind: bool = False
+
+
+class Hub:
+    """The hub of one event loop."""
+
+    def __init__(self, watch: CircleWatch) -> None:
+        self._watch = watch
+        self._pages: set[_Page] = set()
+        self._state: CircleState | None = None
+        self._sent: dict[tuple[Language, bool], rendering.Parts] = {}
+        self._version = 0
+        self._task: asyncio.Task[None] | None = None
+        self.trouble: RingfenceError | None = None
+
+    async def start(self) -> None:
+        """Read once, so that whatever is wrong shows before anything is served, and then go on. Errors: as the watch."""
+        self._state, _ = await asyncio.to_thread(self._watch.read)
+        self._task = asyncio.create_task(self._go_on())
+        self._task.add_done_callback(_say_if_dead)
+
+    async def stop(self) -> None:
+        """End every stream, and stop reading."""
+        self.end_streams()
+        if self._task is not None:
+            self._task.cancel()
+
+    def end_streams(self) -> None:
+        """Let every page know that this is the end."""
+        for page in list(self._pages):
+            self._put(page, None)
+
+    @property
+    def state(self) -> CircleState:
+        """The circle as it was read last."""
+        assert self._state is not None
+        return self._state
+
+    async def stream(self, language: Language, *, as_table: bool) -> AsyncIterator[str]:
+        """What a page is sent: the whole state, then what happens, until the end."""
+        page = _Page(language, as_table)
+        self._pages.add(page)
+        try:
+            yield self._whole(page) + self._beat()
+            while (message := await page.waiting.get()) is not None:
+                if page.behind:
+                    while not page.waiting.empty():
+                        if page.waiting.get_nowait() is None:
+                            return
+                    page.behind = False
+                    message = self._whole(page)
+                yield message
+        finally:
+            self._pages.discard(page)
+
+    async def _go_on(self) -> None:
+        beat_at = 0.0
+        while True:
+            started = time.monotonic()
+            try:
+                self._state, fresh = await asyncio.to_thread(self._watch.read)
+                self.trouble = None
+                self._version += 1
+                self._send(fresh)
+                # Without a reading there is no beat: the pages then say that theirs is the last known state.
+                if started - beat_at >= _BEAT_S:
+                    beat_at = started
+                    for page in self._pages:
+                        self._put(page, self._beat())
+            except RingfenceError as error:
+                if self.trouble is None:
+                    _log.warning("the circle cannot be read: %s", error)
+                self.trouble = error
+            took = time.monotonic() - started
+            await asyncio.sleep(max(EVERY_S - took, took * _SHARE / 10 if took > EVERY_S else 0.0, 0.02))
+
+    def _send(self, fresh: Sequence[Move]) -> None:
+        kinds = {(page.language, page.as_table) for page in self._pages}
+        for kind in set(self._sent) - kinds:
+            del self._sent[kind]
+        for language, as_table in kinds:
+            made = rendering.parts(self.state, language, as_table=as_table)
+            before = self._sent.get((language, as_table))
+            self._sent[language, as_table] = made
+            message = self._changes(before, made, fresh, language) if before else ""
+            for page in self._pages:
+                if message and (page.language, page.as_table) == (language, as_table):
+                    self._put(page, message)
+
+    def _changes(
+        self, before: rendering.Parts, made: rendering.Parts, fresh: Sequence[Move], language: Language
+    ) -> str:
+        reshaped = made.shape != before.shape
+        changed = {
+            name: html
+            for name, html in made.html.items()
+            if html != before.html.get(name) and (reshaped or name not in _NOT_SENT_BY_THEMSELVES[:1])
+        }
+        # That it was read again is told by the clock.
+        if set(changed) == {"equation"} and made.texts == before.texts and not reshaped and int(time.monotonic()) % 5:
+            changed = {}
+        message = self._partials(changed)
+        if fresh or made.texts != before.texts:
+            message += _event("flow", rendering.flow(self.state, fresh, made.texts, language))
+        return message
+
+    def _whole(self, page: _Page) -> str:
+        made = rendering.parts(self.state, page.language, as_table=page.as_table)
+        self._sent.setdefault((page.language, page.as_table), made)
+        return self._partials(made.html)
+
+    def _partials(self, html: dict[str, Markup]) -> str:
+        if not html:
+            return ""
+        said = "".join(
+            f'<hx-partial hx-target="#part-{name}" hx-swap="innerHTML">{piece}</hx-partial>'
+            for name, piece in html.items()
+        )
+        lines = "".join(f"data: {line}\n" for line in said.splitlines())
+        return f"id: {self._version}\n{lines}\n"
+
+    def _beat(self) -> str:
+        return _event("beat", json.dumps({"clock": clock(self.state.read_at)}))
+
+    def _put(self, page: _Page, message: str | None) -> None:
+        try:
+            page.waiting.put_nowait(message)
+        except asyncio.QueueFull:
+            page.behind = True
+            if message is None:
+                page.waiting.get_nowait()
+                page.waiting.put_nowait(None)
+
+
+def _event(name: str, data: str) -> str:
+    return f"event: {name}\ndata: {data}\n\n"
+
+
+def _say_if_dead(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.critical("nothing watches the circle any more", exc_info=task.exception())
+
+
+__all__ = ["EVERY_S", "LANGUAGES", "Hub"]

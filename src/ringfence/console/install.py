@@ -1,0 +1,61 @@
+"""Putting the pages onto an application that serves the API."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import ClassVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
+
+from ringfence import ring
+from ringfence.api import Service
+from ringfence.api.visitor import language_of
+from ringfence.console import pages, rendering
+from ringfence.console.hub import Hub
+from ringfence.console.watch import CircleWatch
+from ringfence.console.words import LANGUAGES
+from ringfence.errors import Language, RingfenceError
+
+_NEEDED = ("htmx.min.js", "hx-sse.min.js")
+
+
+class BrowserCodeMissing(RingfenceError):
+    """The browser's code of other people was not installed: `files`."""
+
+    code = "browser-code-missing"
+    template: ClassVar[dict[Language, str]] = {
+        "en": "{files} is not installed: `make` brings it at set-up (tools/browser_code.py), and a wheel has it inside",
+        "zh": "缺少 {files}:由 `make` 在安装时获取(tools/browser_code.py),安装包中应已包含",
+    }
+
+
+def install(app: FastAPI, service: Service) -> None:
+    """Add the pages to `app`. Errors: BrowserCodeMissing."""
+    missing = [name for name in _NEEDED if name not in rendering.static_files()]
+    if missing:
+        raise BrowserCodeMissing(files=", ".join(missing))
+    hub = Hub(CircleWatch(service, closed=_is_closed(service), replay=service.replay))
+    app.state.hub = hub
+    service.ending.append(hub.end_streams)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await hub.start()
+        yield
+        await hub.stop()
+
+    app.router.lifespan_context = lifespan
+    app.include_router(pages.router)
+
+    @app.exception_handler(pages.NotIn)
+    async def _(request: Request, error: pages.NotIn) -> Response:
+        language = request.path_params.get("language")
+        return RedirectResponse(f"/{language if language in LANGUAGES else language_of(request)}/in", 303)
+
+
+def _is_closed(service: Service) -> bool:
+    """Whether the declaration that the books were made with is that of a ring which is decided to be closed."""
+    declared = ring.load("sge")
+    return service.declared_as(declared) and ring.decide(declared).closed

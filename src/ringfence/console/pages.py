@@ -1,0 +1,186 @@
+"""The pages: coming in, the circle, its stream. Each is what the visitor's own database login may see; none moves money."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+
+from ringfence.access import NotKnown, Session
+from ringfence.api import Service
+from ringfence.api.visitor import NoPower, NotFound, language_of
+from ringfence.console import rendering
+from ringfence.console.hub import Hub
+from ringfence.console.words import LANGUAGES, Words
+from ringfence.errors import BadInput, Language
+
+COOKIE = "__Host-ringfence"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_LOOKS_AGAIN_S = 10.0
+_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+
+router = APIRouter(include_in_schema=False)
+
+
+class NotIn(Exception):
+    """Nobody is in: the browser is led to the door."""
+
+
+def _language(language: str) -> Language:
+    if language not in LANGUAGES:
+        raise NotFound(field="path", value=language)
+    return language
+
+
+Spoken = Annotated[Language, Depends(_language)]
+
+
+async def _session(request: Request) -> Session:
+    token = request.cookies.get(COOKIE, "")
+    service: Service = request.app.state.service
+    if not token:
+        raise NotIn
+    try:
+        session = service.door.known_lately(token)
+        return session if session is not None else await asyncio.to_thread(service.door.known, token)
+    except NotKnown:
+        raise NotIn from None
+
+
+In = Annotated[Session, Depends(_session)]
+
+
+@router.get("/")
+async def home(request: Request) -> Response:
+    """To the circle, in the language of whoever asks."""
+    return RedirectResponse(f"/{language_of(request)}/", 303)
+
+
+@router.get("/static/{digest}/{name}")
+async def static_file(digest: str, name: str) -> Response:
+    """What the browser loads; its address changes with it, so it may be kept."""
+    found = rendering.static_files().get(name)
+    if found is None or found[0] != digest:
+        raise NotFound(field="path", value=name)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(found[1], headers=headers, media_type=_TYPES[name.rsplit(".", 1)[-1]])
+
+
+@router.get("/{language}/in")
+async def door(language: Spoken) -> HTMLResponse:
+    """Where one comes in."""
+    return _door(language, "", "")
+
+
+@router.post("/{language}/in")
+async def come_in(language: Spoken, request: Request) -> Response:
+    """Come in by name and password."""
+    _require_own(request)
+    said = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
+    name, password = (said.get(field, [""])[0] for field in ("name", "password"))
+    service: Service = request.app.state.service
+    try:
+        session = await asyncio.to_thread(service.door.enter, name, password)
+    except NotKnown:
+        return _door(language, name[:100], Words(language)("Nobody is known by that name and password."), 401)
+    response = RedirectResponse(f"/{language}/", 303)
+    seconds = int((session.until - session.until.now(session.until.tzinfo)).total_seconds())
+    response.set_cookie(COOKIE, session.token, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+@router.post("/{language}/out")
+async def leave(language: Spoken, request: Request) -> Response:
+    """Leave."""
+    _require_own(request)
+    service: Service = request.app.state.service
+    token = request.cookies.get(COOKIE, "")
+    if token:
+        await asyncio.to_thread(service.door.leave, token)
+    response = RedirectResponse(f"/{language}/in", 303)
+    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+@router.get("/{language}/")
+async def circle_page(language: Spoken, request: Request, session: In) -> HTMLResponse:
+    """The circle, as a picture or a table."""
+    _require_circle(session)
+    words = Words(language)
+    role_word = {"exchange": words("exchange"), "supervisor": words("supervisor")}[session.person.role]
+    hub: Hub = request.app.state.hub
+    as_table = request.query_params.get("as") == "table"
+    said = rendering.page(hub.state, language, session.person.name, role_word, as_table=as_table)
+    return HTMLResponse(said, headers=_headers(language))
+
+
+@router.get("/{language}/stream")
+async def stream(language: Spoken, request: Request) -> Response:
+    """What happens, for a page that is open: server-sent events."""
+    try:
+        session = await _session(request)
+    except NotIn:
+        # A redirect would be followed and its page taken for a stream.
+        raise NotKnown from None
+    _require_circle(session)
+    hub: Hub = request.app.state.hub
+    as_table = request.query_params.get("as") == "table"
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    events = _while_in(request, session, hub.stream(language, as_table=as_table))
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+async def _while_in(request: Request, session: Session, events: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The events, as long as whoever looks is in."""
+    service: Service = request.app.state.service
+    clock = asyncio.get_running_loop().time
+    again = clock() + _LOOKS_AGAIN_S
+    async with contextlib.aclosing(events) as following:  # type: ignore[type-var]
+        async for message in following:
+            if clock() > again:
+                again = clock() + _LOOKS_AGAIN_S
+                try:
+                    await asyncio.to_thread(service.door.known, session.token)
+                except NotKnown:
+                    return
+            yield message
+
+
+def _require_circle(session: Session) -> None:
+    if session.person.role not in ("exchange", "supervisor"):
+        raise NoPower(role=session.person.role, needed="exchange, supervisor")
+
+
+def _require_own(request: Request) -> None:
+    """A form that another site's page sent is not taken. Errors: BadInput."""
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    if site not in ("same-origin", "none") or (origin is not None and origin != own):
+        raise BadInput("Origin", origin or site, "this site's own page", "本站页面")
+
+
+def _door(language: Language, name: str, wrong: str, status: int = 200) -> HTMLResponse:
+    said = rendering.templates().get_template("enter.html").render(
+        w=Words(language), language=language, other="en" if language == "zh" else "zh", path="in", person=None, state=None,
+        name=name, wrong=wrong, role_word="",
+    )  # fmt: skip
+    return HTMLResponse(said, status, headers=_headers(language))
+
+
+def _headers(language: Language) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": POLICY,
+        "Content-Language": language,
+        "Cross-Origin-Opener-Policy": "same-origin",
+        # With none at all, a browser would not say where its own forms come from.
+        "Referrer-Policy": "same-origin",
+    }

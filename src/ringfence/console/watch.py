@@ -1,0 +1,275 @@
+"""Watching the circle: one reader for all who look, a few statements every quarter of a second, and what changed meanwhile.
+
+The equation is read whole each time, from every book, the exchange's first; nothing is added up here that could drift from
+what stands there. Only the labels of the day and the list of what commits are carried on from what is new: postings are
+numbered in the order of their commits, so whoever asks for those after the last one misses none.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ringfence.api import Service
+from ringfence.console.state import CircleState, Half, Move, Place, PlaceName, Verified, Way
+from ringfence.custody import EXCHANGE
+from ringfence.custody.equation import Equation
+from ringfence.custody.refusals import Outside
+from ringfence.ledger import role
+
+KEPT_MOVES = 60
+_LARGEST_READ = 2000
+_INTO: dict[str, Way] = {"deposit": "in", "cover-from-guarantee": "cover", "cover-from-reserve": "cover"}
+_OUT_OF: dict[str, Way] = {"withdrawal": "out", "fee-payout": "fee"}
+_SETTLES = ("profit", "loss", "deferred-paid", "deferred-received", "fee")
+
+# A bank's postings on the exchange's account, with the client, its member, and when.
+_BANK = """
+    SELECT p.id, b.recorded_at, b.day, r.name, s.name, coalesce(s.title, s.name), m.name, coalesce(m.title, m.name), p.amount
+    FROM {0}.posting AS p
+    JOIN {0}.batch AS b ON b.id = p.batch
+    JOIN {0}.route AS r ON r.id = p.route
+    JOIN {0}.party AS s ON s.id = p.subject
+    LEFT JOIN {0}.party AS m ON m.id = s.member
+    WHERE p.id > %s ORDER BY p.id LIMIT %s
+"""
+# What came and went on the day that is open, by member; and what any transit account holds.
+_OF_DAY = """
+    SELECT m.name, coalesce(sum(p.amount) FILTER (WHERE r.name = 'deposit'), 0)::bigint,
+        coalesce(sum(p.amount) FILTER (WHERE r.name = 'withdrawal'), 0)::bigint
+    FROM {0}.posting AS p
+    JOIN {0}.route AS r ON r.id = p.route AND r.name IN ('deposit', 'withdrawal')
+    JOIN {0}.party AS s ON s.id = p.subject
+    JOIN {0}.party AS m ON m.id = s.member
+    WHERE p.id >= (SELECT first_posting FROM {0}.batch WHERE day = %s ORDER BY id LIMIT 1) AND p.id <= %s
+    GROUP BY m.name
+"""
+_TRANSIT = """
+    SELECT o.name, a.balance FROM {0}.account AS a JOIN {0}.kind AS k ON k.id = a.kind AND k.name = 'member-transit'
+    JOIN {0}.party AS o ON o.id = a.owner WHERE a.balance <> 0
+"""
+_EXCHANGE = """
+    SELECT p.id, b.recorded_at, p.action, r.name, coalesce(s.title, s.name), coalesce(m.title, m.name), p.amount
+    FROM {0}.posting AS p
+    JOIN {0}.batch AS b ON b.id = p.batch
+    JOIN {0}.route AS r ON r.id = p.route
+    JOIN {0}.party AS s ON s.id = p.subject
+    LEFT JOIN {0}.party AS m ON m.id = s.member
+    WHERE p.id > %s ORDER BY p.id LIMIT %s
+"""
+_HELD = """
+    SELECT count(*), coalesce(sum(h.rest), 0)::bigint FROM {0}.hold AS h JOIN {0}.posting AS p ON p.id = h.id
+    JOIN {0}.route AS r ON r.id = p.route AND r.name = 'withdrawal' WHERE h.rest > 0
+"""
+_PLACES = """
+    SELECT b.bank, m.name, coalesce(m.title, m.name), count(*) FROM {0}.binding AS b
+    JOIN {0}.party AS c ON c.name = b.client JOIN {0}.party AS m ON m.id = c.member
+    WHERE NOT b.waiting GROUP BY 1, 2, 3 ORDER BY 1, 2
+"""
+_WHO = """
+    SELECT c.name, coalesce(c.title, c.name), m.name, coalesce(m.title, m.name), b.bank FROM {0}.party AS c
+    LEFT JOIN {0}.party AS m ON m.id = c.member LEFT JOIN {0}.binding AS b ON b.client = c.name AND NOT b.waiting
+    WHERE c.name = ANY (%s)
+"""
+_HEAD = "SELECT batch, posting, day, closed_through, link FROM {}.head"
+
+
+@dataclass(slots=True)
+class _Bank:
+    """Where the reading of a bank's book is, and what of its day was seen."""
+
+    read: int
+    day: datetime.date
+    of_day: dict[str, list[int]]
+
+
+class CircleWatch:
+    """Reads the circle of a service; not for several threads at once. Errors: StoreUnreachable, from any reading."""
+
+    def __init__(self, service: Service, *, closed: bool, replay: bool = False) -> None:
+        self._service = service
+        self._closed = closed
+        self.replay = replay
+        self._banks: dict[str, _Bank] = {}
+        self._exchange = 0
+        self._refused = 0
+        self._outsides: dict[Outside, int] = {}
+        self._moves: deque[Move] = deque(maxlen=KEPT_MOVES)
+        self._seen_at: deque[tuple[float, int]] = deque()
+        self._places: tuple[tuple[PlaceName, str, int], ...] = ()
+        self._places_of: datetime.date | None = None
+        self._since: datetime.datetime | None = None
+        self._transit_since: datetime.datetime | None = None
+
+    def read(self) -> tuple[CircleState, list[Move]]:
+        """The circle now, and what happened since it was read last: nothing at the first time."""
+        equation = self._service.equation.read()
+        now = datetime.datetime.now(datetime.UTC)
+        fresh: list[Move] = []
+        with self._service.logins.reading(role(EXCHANGE, "supervisor")) as connection:
+            _, posting, day, closed_through, link = _one(connection, EXCHANGE, _HEAD)
+            self._read_places(connection, day)
+            held, held_minor = _one(connection, EXCHANGE, _HELD)
+            fresh += self._exchange_moves(connection, posting)
+            fresh += self._refusals(connection)
+        transit: dict[PlaceName, int] = {}
+        for bank in self._service.banks:
+            with self._service.logins.reading(role(bank, "supervisor")) as connection:
+                fresh += self._bank_moves(connection, bank)
+                rows = connection.execute(_in(bank, _TRANSIT)).fetchall()
+                transit |= {PlaceName(bank, member): amount for member, amount in rows}
+        fresh.sort(key=lambda move: move.at)
+        self._moves.extendleft(fresh)
+        return self._state(equation, now, day, day <= closed_through, held, held_minor, link, transit, fresh), fresh
+
+    def _state(
+        self,
+        equation: Equation,
+        now: datetime.datetime,
+        day: datetime.date,
+        shut: bool,
+        held: int,
+        held_minor: int,
+        link: bytes,
+        transit: dict[PlaceName, int],
+        fresh: Sequence[Move],
+    ) -> CircleState:
+        last = self._service.verdicts.last
+        state = CircleState(
+            read_at=now,
+            day=day,
+            shut=shut,
+            replay=self.replay,
+            halves=tuple(
+                Half(
+                    bank,
+                    None,
+                    side.now_minor,
+                    side.in_transit_minor,
+                    # What the bank has beyond what it reports, or beyond what the exchange wrote down.
+                    side.now_minor - side.written_minor - side.in_transit_minor,
+                )
+                for bank, side in equation.banks.items()
+            ),
+            places=tuple(self._place(name, title, clients, transit) for name, title, clients in self._places),
+            clients=sum(clients for _, _, clients in self._places),
+            clients_minor=equation.clients_minor,
+            fees_due_minor=equation.fees_due_minor,
+            suspense_minor=equation.suspense_minor,
+            in_settlement_minor=equation.in_settlement_minor,
+            difference_minor=equation.difference_minor,
+            held=held,
+            held_minor=held_minor,
+            in_transit_since=None,
+            since=None,
+            moves=tuple(self._moves),
+            a_minute=self._a_minute(fresh),
+            refused=self._outsides,
+            refused_in_all=self._refused,
+            head=link.hex(),
+            verified=Verified(last.verdict.ok, last.verdict.reached, last.at),
+            closed=self._closed,
+        )
+        self._since = None if state.right else self._since or now
+        self._transit_since = self._transit_since or now if state.in_transit_minor else None
+        return replace(state, since=self._since, in_transit_since=self._transit_since)
+
+    def _place(self, name: PlaceName, title: str, clients: int, transit: dict[PlaceName, int]) -> Place:
+        came, went = self._banks[name.bank].of_day.get(name.member, [0, 0])
+        return Place(name, title, clients, came, went, transit.get(name, 0))
+
+    def _read_places(self, connection: psycopg.Connection[Any], day: datetime.date) -> None:
+        """Who is where: read again when a day begins, since people come in the morning."""
+        if self._places_of != day:
+            rows = connection.execute(_in(EXCHANGE, _PLACES)).fetchall()
+            self._places = tuple((PlaceName(bank, member), title, count) for bank, member, title, count in rows)
+            self._places_of = day
+
+    def _exchange_moves(self, connection: psycopg.Connection[Any], posting: int) -> list[Move]:
+        if not self._exchange:
+            self._exchange = posting
+            return []
+        rows = connection.execute(_in(EXCHANGE, _EXCHANGE), (self._exchange, _LARGEST_READ)).fetchall()
+        moves: list[Move] = []
+        settled = [row for row in rows if row[2] == 0 and row[3] in _SETTLES]
+        if settled:
+            number, at, *_ = settled[-1]
+            # A settlement in full swing is one line, not a thousand.
+            lately = self._moves[0] if self._moves else None
+            before = lately.count if lately and lately.way == "settled" else 0
+            if before and lately is not None:
+                self._moves.popleft()
+            moves.append(Move("settled", at, "", 0, count=before + len(settled), book=EXCHANGE, posting=number))
+        for number, at, action, route, title, via, amount in rows:
+            if action == 1 and route == "withdrawal":
+                moves.append(Move("held", at, title, amount, via=via or "", book=EXCHANGE, posting=number))
+            elif route == "unknown":
+                moves.append(Move("waiting", at, title, amount, book=EXCHANGE, posting=number))
+            self._exchange = number
+        return moves
+
+    def _bank_moves(self, connection: psycopg.Connection[Any], bank: str) -> list[Move]:
+        _, posting, day, *_ = _one(connection, bank, _HEAD)
+        seen = self._banks.get(bank)
+        if seen is None or seen.day != day:
+            rows = connection.execute(_in(bank, _OF_DAY), (day, posting)).fetchall()
+            before = posting if seen is None else seen.read
+            seen = self._banks[bank] = _Bank(before, day, {member: [came, went] for member, came, went in rows})
+            counted = posting
+        else:
+            counted = 0
+        moves = []
+        for number, at, of, route, _, title, member, via, amount in connection.execute(
+            _in(bank, _BANK), (seen.read, _LARGEST_READ)
+        ).fetchall():
+            seen.read = number
+            way = _INTO.get(route) or _OUT_OF.get(route)
+            if way is None:
+                continue
+            if way in ("in", "out") and of == day and number > counted:
+                seen.of_day.setdefault(member, [0, 0])[way == "out"] += amount
+            place = PlaceName(bank, member) if member else None
+            moves.append(Move(way, at, title, amount, place, via or "", book=bank, posting=number))
+        return moves
+
+    def _refusals(self, connection: psycopg.Connection[Any]) -> list[Move]:
+        self._refused, refused, self._outsides = self._service.refusals.after(self._refused)
+        if not refused:
+            return []
+        rows = connection.execute(_in(EXCHANGE, _WHO), ([one.who for one in refused],)).fetchall()
+        who = {name: (title, member or name, via or title, bank) for name, title, member, via, bank in rows}
+        moves = []
+        for one in refused:
+            title, member, via, bank = who.get(one.who, (one.who, "", "", None))
+            at_bank = one.bank or bank or next((name.bank for name, *_ in self._places if name.member == member), None)
+            place = PlaceName(at_bank, member) if at_bank and member else None
+            moves.append(
+                Move(
+                    "refused", one.at, title, one.amount_minor, place, via,
+                    control=one.control, reason=one.reason, outside=one.outside,
+                )
+            )  # fmt: skip
+        return moves
+
+    def _a_minute(self, fresh: Sequence[Move]) -> int:
+        now = time.monotonic()
+        count = sum(move.count for move in fresh if move.way not in ("settled", "refused"))
+        self._seen_at.append((now, count))
+        while self._seen_at and self._seen_at[0][0] < now - 60:
+            self._seen_at.popleft()
+        return sum(count for _, count in self._seen_at)
+
+
+def _in(book: str, query: str) -> sql.Composed:
+    return sql.SQL(query).format(sql.Identifier(book))
+
+
+def _one(connection: psycopg.Connection[Any], book: str, query: str) -> Any:
+    return connection.execute(_in(book, query)).fetchone()
