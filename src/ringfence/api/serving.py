@@ -24,6 +24,8 @@ def listen(port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise BadInput("--port", port, f"a port that is free ({error.strerror})", "空闲端口") from error
+    # Whoever asks before it answers waits, and is not turned away.
+    listening.listen(128)
     return listening
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ringfence.cli.options import LanguageOption, StoreOption, number_option, require_writable
+from ringfence.cli.serve import answer, require_port
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,6 +55,10 @@ _WORDS: dict[str, dict[str, str]] = {
     "member-guarantee": {"en": "its member's guarantee", "zh": "会员保证基金"},
     "exchange-reserve": {"en": "the exchange's reserve", "zh": "交易所风险准备金"},
     "called": {"en": "{count} clients called for margin", "zh": "{count} 名客户须追加保证金"},
+    "going_on": {
+        "en": "the market goes on, one trading day a minute",
+        "zh": "市场继续,每分钟一个交易日",
+    },
     "next": {
         "en": "next: `ringfence verify` checks it again; `ringfence ring show sge` explains the circle",
         "zh": "接下来:`ringfence verify` 可再次核验;`ringfence ring show sge` 解释封闭圈",
@@ -66,6 +73,15 @@ def demo(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to a file.")
     ] = None,
+    serve: Annotated[
+        bool | None,
+        typer.Option(
+            "--serve/--no-serve",
+            help="Then let the market go on, to be looked at in a browser.",
+            show_default="in a terminal",
+        ),
+    ] = None,
+    port: Annotated[int, number_option("Where it is served then, on 127.0.0.1; 0: wherever there is room.")] = 8000,
     store: StoreOption = None,
     language: LanguageOption = "en",
 ) -> None:
@@ -75,6 +91,9 @@ def demo(
     real settlement price, pay and receive deferred fees, and take money out after the exchange's audit. Some ask for too
     much or for another's account and are refused; some cannot pay, and the waterfall works. The money equation is read
     after every commit. Killed or stopped, the same command goes on; run again after its end, it starts afresh.
+
+    In a terminal the market then goes on, one trading day a minute until the end of 2020, and is served: the address and a
+    person of each role are printed. Without one, or where CI is set, it ends after its report.
     """
     from rich.console import Console
 
@@ -86,6 +105,7 @@ def demo(
 
     said = spoken(language)
     plan = Plan(days, clients, seed)
+    require_port(port)
     if json_file is not None:
         require_writable("--json", json_file)
     console = Console(highlight=False)
@@ -97,11 +117,22 @@ def demo(
         result = _live(opened, plan, console, said)
         verdict = verify_circle(opened, BANKS)
         figures = _figures(opened, result, verdict)
-    _report(console, figures, result, verdict, said)
-    if json_file is not None:
-        json_file.write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", "utf-8")
-    if not verdict.ok or result.failures:
-        raise typer.Exit(1)
+        _report(console, figures, result, verdict, said)
+        if json_file is not None:
+            json_file.write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", "utf-8")
+        if not verdict.ok or result.failures:
+            raise typer.Exit(1)
+        if serve if serve is not None else sys.stdout.isatty() and not os.environ.get("CI"):
+            _go_on(opened, plan, port, said)
+
+
+def _go_on(store: Store, plan: Plan, port: int, language: Language) -> None:
+    from ringfence.api import Service
+    from ringfence.demo.live import GoingOn
+
+    typer.echo("\n" + _WORDS["going_on"][language])
+    with Service.open(store, replay=True) as service, GoingOn(store, plan, service.live, service.refusals):
+        answer(store, service, port, language)
 
 
 def _live(store: Store, plan: Plan, console: Console, language: Language) -> Result:

@@ -37,20 +37,33 @@ def serve(
 
     Try: ringfence demo --days 3, then ringfence serve
     """
-    from ringfence import console
-    from ringfence.api import Service, serving
-    from ringfence.errors import BadInput
+    from ringfence.api import Service
 
     said = spoken(language)
+    require_port(port)
+    with existing_store(store) as opened, Service.open(opened) as service:
+        answer(opened, service, port, said)
+
+
+def require_port(port: int) -> None:
+    """Errors: BadInput for what is no port."""
+    from ringfence.errors import BadInput
+
     if not 0 <= port < 65536:
         raise BadInput("--port", port, "0 to 65535", "0 至 65535")
-    with existing_store(store) as opened, Service.open(opened) as service:
-        listening = serving.listen(port)
-        address = serving.address(listening)
-        _make_persons(opened, service, said)
-        typer.echo(_WORDS["api"][said].format(address=address))
-        typer.echo(_WORDS["at"][said].format(address=address))
-        serving.server(service, console.install).run(sockets=[listening])
+
+
+def answer(store: Store, service: Service, port: int, language: Language) -> None:
+    """Say where and who may come in, and answer until somebody ends it. Errors: BadInput for a port that is taken."""
+    from ringfence import console
+    from ringfence.api import serving
+
+    listening = serving.listen(port)
+    address = serving.address(listening)
+    _make_persons(store, service, language)
+    typer.echo(_WORDS["api"][language].format(address=address))
+    typer.echo(_WORDS["at"][language].format(address=address))
+    serving.server(service, console.install).run(sockets=[listening])
 
 
 def _make_persons(store: Store, service: Service, language: Language) -> None:

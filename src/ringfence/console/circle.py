@@ -258,8 +258,12 @@ def _outsides(state: CircleState, told: Sequence[Move], words: Words) -> Iterato
         yield box(x, y, 196, 52, "hatch")
         yield text(x + 12, y + 21, outside_title(outside, words), "b")
         refused = state.refused.get(outside, 0)
-        under = words("no route · {controls}", controls=_CONTROLS[outside])
-        yield text(x + 12, y + 39, words("{under} · refused {count} ×", under=under, count=refused) if refused else under, "m")  # fmt: skip
+        controls = _CONTROLS[outside]
+        if refused:
+            under = words("{controls} · refused {count} ×", controls=controls, count=count(refused))
+        else:
+            under = words("no route · {controls}", controls=controls)
+        yield text(x + 12, y + 39, under, "m")
         yield line(*stub, "thin")
         dx, dy = (stub[2] - stub[0]) / 28, (stub[3] - stub[1]) / 28
         yield line(stub[2] - 6 * dy, stub[3] + 6 * dx, stub[2] + 6 * dy, stub[3] - 6 * dx, "stop")
@@ -267,7 +271,7 @@ def _outsides(state: CircleState, told: Sequence[Move], words: Words) -> Iterato
 
 def _refused(outside: Outside, move: Move, words: Words) -> Iterator[Markup]:
     x, y, angle = _CORNERS[outside]
-    width, height = 268.0, 102
+    width, height = 268.0, 114
     if x > CX:
         x = WIDTH - 12 - width
     if y > CY:
@@ -279,7 +283,9 @@ def _refused(outside: Outside, move: Move, words: Words) -> Iterator[Markup]:
     yield tag("text", tag("tspan", told, class_="b alarm-text"), f"  {clock(move.at)}", x=x + 12, y=y + 50, class_="m")
     asked = words("{who} asked for {amount}", who=move.title, amount=exact(move.amount_minor))
     yield text(x + 12, y + 69, asked)
-    yield text(x + 12, y + 87, _fitted(move.reason[words.language == "zh"], 44 if words.language == "en" else 21), "m")
+    most = 42 if words.language == "en" else 20
+    for number, said in enumerate(_lines_of(move.reason[words.language == "zh"], most)):
+        yield text(x + 12, y + 87 + 16 * number, said, "m")
     bx, by = at(angle, FENCE)
     yield line(x + width if x < CX else x, y + (height - 20 if y < CY else 20), bx, by, "refusal-line")
 
@@ -331,5 +337,11 @@ def _hatch() -> Markup:
     return tag("pattern", stroke, id="hatch", width="8", height="8", patternUnits="userSpaceOnUse")
 
 
-def _fitted(said: str, most: int) -> str:
-    return said if len(said) <= most else said[: most - 1] + "…"
+def _lines_of(said: str, most: int) -> list[str]:
+    """At most two lines; what does not fit is told in full in the list of what commits."""
+    if len(said) <= most:
+        return [said]
+    cut = said.rfind(" ", 0, most + 1)
+    cut = cut if cut > 0 else most
+    rest = said[cut:].strip()
+    return [said[:cut], rest if len(rest) <= most else rest[: most - 1] + "…"]

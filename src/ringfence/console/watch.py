@@ -26,6 +26,7 @@ from ringfence.ledger import role
 
 KEPT_MOVES = 60
 _LARGEST_READ = 2000
+_AT_FIRST = 100
 _INTO: dict[str, Way] = {"deposit": "in", "cover-from-guarantee": "cover", "cover-from-reserve": "cover"}
 _OUT_OF: dict[str, Way] = {"withdrawal": "out", "fee-payout": "fee"}
 _SETTLES = ("profit", "loss", "deferred-paid", "deferred-received", "fee")
@@ -109,7 +110,7 @@ class CircleWatch:
         self._transit_since: datetime.datetime | None = None
 
     def read(self) -> tuple[CircleState, list[Move]]:
-        """The circle now, and what happened since it was read last: nothing at the first time."""
+        """The circle now, and what happened since it was read last; at the first time, what happened lately."""
         equation = self._service.equation.read()
         now = datetime.datetime.now(datetime.UTC)
         fresh: list[Move] = []
@@ -125,7 +126,7 @@ class CircleWatch:
                 fresh += self._bank_moves(connection, bank)
                 rows = connection.execute(_in(bank, _TRANSIT)).fetchall()
                 transit |= {PlaceName(bank, member): amount for member, amount in rows}
-        fresh.sort(key=lambda move: move.at)
+        fresh = sorted(_without_finished(fresh), key=lambda move: move.at)
         self._moves.extendleft(fresh)
         return self._state(equation, now, day, day <= closed_through, held, held_minor, link, transit, fresh), fresh
 
@@ -194,8 +195,8 @@ class CircleWatch:
 
     def _exchange_moves(self, connection: psycopg.Connection[Any], posting: int) -> list[Move]:
         if not self._exchange:
-            self._exchange = posting
-            return []
+            # At first, what was last.
+            self._exchange = max(0, posting - _AT_FIRST)
         rows = connection.execute(_in(EXCHANGE, _EXCHANGE), (self._exchange, _LARGEST_READ)).fetchall()
         moves: list[Move] = []
         settled = [row for row in rows if row[2] == 0 and row[3] in _SETTLES]
@@ -220,7 +221,7 @@ class CircleWatch:
         seen = self._banks.get(bank)
         if seen is None or seen.day != day:
             rows = connection.execute(_in(bank, _OF_DAY), (day, posting)).fetchall()
-            before = posting if seen is None else seen.read
+            before = max(0, posting - _AT_FIRST) if seen is None else seen.read
             seen = self._banks[bank] = _Bank(before, day, {member: [came, went] for member, came, went in rows})
             counted = posting
         else:
@@ -265,6 +266,12 @@ class CircleWatch:
         while self._seen_at and self._seen_at[0][0] < now - 60:
             self._seen_at.popleft()
         return sum(count for _, count in self._seen_at)
+
+
+def _without_finished(moves: list[Move]) -> list[Move]:
+    """Without holds that were paid before anybody could have seen them."""
+    paid = {(move.title, move.amount_minor) for move in moves if move.way == "out"}
+    return [move for move in moves if move.way != "held" or (move.title, move.amount_minor) not in paid]
 
 
 def _in(book: str, query: str) -> sql.Composed:

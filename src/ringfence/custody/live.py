@@ -154,6 +154,9 @@ class Follower:
         self._waiting: dict[str, list[_Waiting]] = {}
         self._turn = threading.Lock()
         self._nudge = threading.Event()
+        self._begun = 0
+        self._ended = threading.Condition()
+        self._reached = 0
         self._closing = False
         self.trouble: RingfenceError | None = None
         self._thread = threading.Thread(target=self._follow, name="ringfence follower", daemon=True)
@@ -171,6 +174,20 @@ class Follower:
         self._nudge.set()
         self._thread.join()
         self._leave()
+
+    def catch_up(self, seconds: float = PATIENCE_S) -> None:
+        """Wait until everything is taken over that the banks have posted by now.
+
+        Errors: whatever keeps the exchange from following; TimeoutError.
+        """
+        # A pass that is under way may have looked before.
+        wanted = self._begun + 1
+        self._nudge.set()
+        with self._ended:
+            if not self._ended.wait_for(lambda: self._reached >= wanted or self.trouble is not None, seconds):
+                raise TimeoutError("the exchange does not follow its banks")
+        if self.trouble is not None:
+            raise self.trouble
 
     async def credit(self, key: str, patience_s: float) -> Credit | None:
         """Wait until the exchange has booked the bank's posting of that `key`; None if it has not by then."""
@@ -215,8 +232,12 @@ class Follower:
 
     def _take_over(self) -> None:
         link = self._link or self._enter()
+        self._begun += 1
         take_over(link, self._books)
         self.trouble = None
+        with self._ended:
+            self._reached = self._begun
+            self._ended.notify_all()
         with self._turn:
             keys = list(self._waiting)
         if not keys:
@@ -239,4 +260,6 @@ class Follower:
         if self.trouble is None or str(self.trouble) != str(trouble):
             _log.warning("the exchange does not follow its banks: %s", trouble)
         self.trouble = trouble
+        with self._ended:
+            self._ended.notify_all()
         self._nudge.wait(_TRIES_AGAIN_S)

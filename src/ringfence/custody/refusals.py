@@ -89,4 +89,4 @@ class Refusals:
 
 def refusal_words(refusal: Refusal) -> tuple[str, str]:
     """Why, in English and Chinese."""
-    return refusal.text("en"), refusal.text("zh")
+    return refusal.reason("en"), refusal.reason("zh")

@@ -89,10 +89,11 @@ class _Hold(NamedTuple):
 
 
 class Transfers:
-    """The transfers of one circle."""
+    """The transfers of one circle. Where somebody else lets the exchange take over what banks have posted, `follow` waits for it."""
 
-    def __init__(self, circle: Circle) -> None:
+    def __init__(self, circle: Circle, follow: Callable[[], None] | None = None) -> None:
         self._circle = circle
+        self._follow = follow or (lambda: take_over(circle.link, circle.bank_clerk))
         self._banks = circle.banks
 
     # -- in -------------------------------------------------------------------------------------------------------
@@ -315,7 +316,7 @@ class Transfers:
 
     def take_over(self) -> None:
         """Book what the banks have posted and the exchange has not. Errors: TakeOverRefused."""
-        take_over(self._circle.link, self._circle.bank_clerk)
+        self._follow()
 
     def _open_holds(self, bank: str) -> list[_Hold]:
         clerk = self._circle.clerk

@@ -39,7 +39,7 @@ from ringfence.demo.people import (
     Person,
     people,
 )
-from ringfence.demo.wishes import Morning, Wishes, wish
+from ringfence.demo.wishes import Wishes, morning, wish
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Caps, DeclaredOtherwise, Refusal
 from ringfence.ledger.head import Heads
@@ -162,7 +162,7 @@ def run(
 
     Errors: DemoRunning; NotADemo; HeadMismatch, where somebody changed the books of an interrupted run; as the rooms below.
     """
-    with store.connect() as administrator, _alone(administrator):
+    with store.connect() as administrator, alone(administrator):
         went_on = _prepare(store, administrator, plan)
         if went_on:
             require_untouched(store, BANKS)
@@ -173,7 +173,8 @@ def run(
 
 
 @contextlib.contextmanager
-def _alone(administrator: psycopg.Connection[Any]) -> Iterator[None]:
+def alone(administrator: psycopg.Connection[Any]) -> Iterator[None]:
+    """Let no other demonstration run in this store. Errors: DemoRunning."""
     deadline = time.monotonic() + _PATIENCE_S
     # The connection of a run that was killed a moment ago may still hold the lock.
     while administrator.execute(_LOCK).fetchone() != (True,):
@@ -197,7 +198,7 @@ def _prepare(store: Store, administrator: psycopg.Connection[Any], plan: Plan) -
         with contextlib.suppress(SchemaChanged, DeclaredOtherwise):
             _create(store)
             return True
-    for schema in ("demo", SCHEMA, *BANKS, EXCHANGE):
+    for schema in ("demo", "access", SCHEMA, *BANKS, EXCHANGE):
         drop_ledger(administrator, schema)
         Heads(store).forget(schema)
     _create(store)
@@ -275,7 +276,7 @@ class _Run:
         withdrawable = {client: funds.withdrawable_minor for client, funds in self._day_end.funds(day).items()}
         refused += transfers.withdraw(day, wishes.withdrawals, withdrawable, second=lambda withdrawal: True)
         self._day_end.book(day, wishes.trades)
-        if _last_of_month(day):
+        if last_of_month(day):
             refused += transfers.pay_out_fees(day, f"fees:{day}", RESERVE_BANK)
         settled = self._day_end.settle(day, transfers)
         self._circle.sign_heads()
@@ -298,12 +299,8 @@ class _Run:
         written = self._memory.execute("SELECT wishes FROM demo.script WHERE day = %s", (day,)).fetchone()
         if written is not None:
             return Wishes.from_json(written[0])
-        morning = Morning(
-            funds=self._day_end.funds(day),
-            positions=self._day_end.positions(),
-            calls={client: call for client, (_, call) in self._day_end.requirements().items() if call},
-        )
-        wishes = wish(day, self._people, morning, markets.load(), parameters.load(), self._plan.seed)
+        stands = morning(self._day_end, day)
+        wishes = wish(day, self._people, stands, markets.load(), parameters.load(), self._plan.seed)
         self._memory.execute(
             "INSERT INTO demo.script (day, wishes) VALUES (%s, %s)", (day, json.dumps(wishes.to_json()))
         )
@@ -314,5 +311,6 @@ class _Run:
         return sum(int(book.rows("SELECT posting FROM {}.head")[0][0]) for book in books)
 
 
-def _last_of_month(day: datetime.date) -> bool:
+def last_of_month(day: datetime.date) -> bool:
+    """Whether the next trading day is in another month."""
     return calendar.load().next_trading_day(day).month != day.month

@@ -19,6 +19,7 @@ from ringfence.custody import Deposit, Withdrawal
 from ringfence.demo.people import Person
 from ringfence.margin import CONTRACTS, Contract, Funds, Market, Position, Quote, QuoteUnknown, Trade
 from ringfence.margin.day import ClientContract
+from ringfence.margin.day_end import DayEnd
 from ringfence.margin.parameters import Parameters
 
 _RECKLESS_PERCENT = 90
@@ -69,6 +70,15 @@ def wish(
 ) -> Wishes:
     """Make the wishes of `day`; the same for the same morning and seed."""
     return _Day(day, people, morning, market, parameters, seed).wishes()
+
+
+def morning(day_end: DayEnd, day: datetime.date) -> Morning:
+    """How everybody stands before `day`."""
+    return Morning(
+        funds=day_end.funds(day),
+        positions=day_end.positions(),
+        calls={client: call for client, (_, call) in day_end.requirements().items() if call},
+    )
 
 
 class _Day:

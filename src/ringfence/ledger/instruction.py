@@ -316,10 +316,14 @@ class Refusal:
 
     def text(self, language: Language = "en") -> str:
         """Say it for a reader of `language`: route, control, figures, who could allow it."""
+        return f"{self.instruction.route} ({self.control.name.lower()}): {self.reason(language)}"
+
+    def reason(self, language: Language = "en") -> str:
+        """What of it explains why: figures, and who could allow it."""
         asked, grant = self.instruction, self.grant
         grantor = self.under if grant is None else grant.grantor if grant.parent else None
         cap = getattr(grant.caps, _CAPS[self.control]) if grant and self.control in _CAPS else 0
-        reason = _REASONS[self.control][language].format(
+        return _REASONS[self.control][language].format(
             figure=self.seen,
             amount=self._amount(asked.amount_minor),
             subject=asked.subject,
@@ -335,7 +339,6 @@ class Refusal:
             cap=self._amount(cap),
             days=grant.caps.period_days if grant else "",
         )
-        return f"{asked.route} ({self.control.name.lower()}): {reason}"
 
     def _amount(self, amount_minor: int) -> str:
         return with_unit(amount_minor, unit(self.unit))

@@ -91,7 +91,7 @@ def test_a_refusal_shows_at_three_places_and_then_as_a_count() -> None:
     assert "会员二 asked for 1,200,000.00" in said(now)
     later = drawn(state(moves=(refused(seconds=31),), refused={"member": 3}))
     assert "refusal" not in [element.get("class") for element in later.iter()]
-    assert "no route · K1 K7 · refused 3 ×" in said(later)
+    assert "K1 K7 · refused 3 ×" in said(later)
 
 
 def test_a_name_is_text_and_nothing_else() -> None:

@@ -71,7 +71,8 @@
     lastBeat = Date.now();
     const said = JSON.parse(event.detail.data);
     say('clock', said.clock);
-    if (body.classList.contains('stale')) { body.classList.remove('stale'); say('live-word', body.dataset.live); say('polite', body.dataset.live); }
+    say('live-word', body.dataset.live);
+    if (body.classList.contains('stale')) { body.classList.remove('stale'); say('polite', body.dataset.live); }
   }
   setInterval(() => {
     if (Date.now() - lastBeat < DEAD_MS || body.classList.contains('stale') || !$('stream')) return;
