@@ -49,8 +49,9 @@ simulate: $(VENV)/installed ## the model test for longer, with fresh seeds; the 
 bench: $(VENV)/installed ## how fast the kernel is here, beside what the same server could do at all (minutes)
 	$(BIN)/ringfence bench
 
-pictures: $(VENV)/installed ## draw the built-in rings again, for the documentation
+pictures: $(VENV)/installed browser ## draw the built-in rings again and take the console's pictures, for the documentation (minutes)
 	for language in en zh; do $(BIN)/ringfence ring draw sge --language $$language --output docs/pictures/sge.$$language.svg; done
+	$(BIN)/python tools/console_pictures.py
 
 mutate: $(VENV)/installed ## take the kernel's safeties out one by one; each must make a test fail (minutes)
 	$(BIN)/python tools/mutate.py

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from ringfence.console.circle import hatch
 from ringfence.console.figures import bank_title, count, exact
 from ringfence.console.state import CircleState
 from ringfence.console.svg import box, line, tag, text
@@ -23,6 +24,7 @@ _ENLARGED_LEFT = 464
 def bars(state: CircleState, words: Words) -> Markup:
     """Draw the bars; 128 high."""
     inside: list[Markup] = [
+        tag("defs", hatch("hatch-bar")),
         text(0, 18, words("In the banks"), "b"),
         text(0, 57, words("Owed to"), "b"),
         *_banks(state, words),

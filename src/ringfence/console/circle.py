@@ -11,13 +11,13 @@ A pure function of the state: what moves on it, the page moves by the names of i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from ringfence.console.figures import bank_title, clock, count, exact, short
-from ringfence.console.state import CircleState, Half, Move, Place
+from ringfence.console.state import CircleState, Half, Move, Place, PlaceName
 from ringfence.console.svg import box, line, tag, text
 from ringfence.console.words import Words
 from ringfence.custody.refusals import Outside
@@ -58,7 +58,7 @@ def circle(state: CircleState, words: Words) -> Markup:
     spots = [*_spots(state, left, 180), *_spots(state, right, 0)]
     told = [move for move in state.recent(TOLD_S) if move.outside][:1]
     inside = [
-        tag("defs", _arrow(), _hatch()),
+        tag("defs", _arrow(), hatch("hatch")),
         tag("circle", cx=CX, cy=CY, r=FENCE, class_="fence"),
         _motto(words),
         line(CX, 44, CX, CY - CORE - 4, "thin"),
@@ -77,13 +77,18 @@ def circle(state: CircleState, words: Words) -> Markup:
     )
 
 
-def chosen(places: Sequence[Place]) -> list[tuple[Place, int]]:
-    """At most six places of a half, each with how many members it stands for: all of them, or the five that moved most and
-    the others as one. What holds anything in its transit account always has a place of its own. In the order of their names.
+def chosen(places: Sequence[Place], foreground: Collection[PlaceName] = ()) -> list[tuple[Place, int]]:
+    """At most six places of a half, each with how many members it stands for: all of them, or five and the others as one.
+
+    The five are those of the foreground, then those that moved most; but what holds anything in its transit account always
+    has a place of its own. In the order of their names.
     """
     if len(places) <= MOST_PLACES:
         return [(place, 0) for place in sorted(places, key=lambda place: place.name)]
-    by_weight = sorted(places, key=lambda place: (place.transit_minor == 0, -place.moved_minor, place.name))
+    by_weight = sorted(
+        places,
+        key=lambda place: (place.transit_minor == 0, place.name not in foreground, -place.moved_minor, place.name),
+    )
     own = by_weight[: MOST_PLACES - 1]
     rest = by_weight[MOST_PLACES - 1 :]
     worst = max(rest, key=lambda place: abs(place.transit_minor))
@@ -100,7 +105,7 @@ def chosen(places: Sequence[Place]) -> list[tuple[Place, int]]:
 
 def _spots(state: CircleState, halves: Sequence[Half], middle: float) -> list[Spot]:
     here = {half.bank for half in halves}
-    found = chosen([place for place in state.places if place.name.bank in here])
+    found = chosen([place for place in state.places if place.name.bank in here], state.foreground)
     if not found:
         return []
     apart = min(25.0, 76 / max(1, len(found) - 1))
@@ -332,9 +337,10 @@ def _arrow() -> Markup:
     return tag("marker", point, id="arrow", viewBox="0 0 7 7", refX="7", refY="3.5", markerWidth="8", markerHeight="8", orient="auto")  # fmt: skip
 
 
-def _hatch() -> Markup:
+def hatch(name: str) -> Markup:
+    """A pattern that says not there yet, or not to be had, without a colour."""
     stroke = tag("path", d="M0 8 L8 0", class_="hatch-line")
-    return tag("pattern", stroke, id="hatch", width="8", height="8", patternUnits="userSpaceOnUse")
+    return tag("pattern", stroke, id=name, width="8", height="8", patternUnits="userSpaceOnUse")
 
 
 def _lines_of(said: str, most: int) -> list[str]:

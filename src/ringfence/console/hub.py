@@ -1,4 +1,4 @@
-"""The hub: one watch of the circle for all pages that are open. What changed is made once for each language and sent to all.
+"""The hub: one watch for all pages that show the same. What changed is made once for each language and sent to all.
 
 A page that is opened, or comes back, gets the whole state first and then what happens; dots are never sent again. A page that
 does not keep up is not waited for: it gets the whole state once more when it can take it.
@@ -7,19 +7,19 @@ does not keep up is not waited for: it gets the whole state once more when it ca
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from markupsafe import Markup
 
-from ringfence.console import rendering
 from ringfence.console.figures import clock
-from ringfence.console.state import CircleState, Move
-from ringfence.console.watch import CircleWatch
-from ringfence.console.words import LANGUAGES
+from ringfence.console.rendering import Parts
+from ringfence.console.state import Move
 from ringfence.errors import Language, RingfenceError
 
 EVERY_S = 0.25
@@ -40,21 +40,44 @@ class _Page:
     behind: bool = False
 
 
-class Hub:
-    """The hub of one event loop."""
+class State(Protocol):
+    """What was read, and when."""
 
-    def __init__(self, watch: CircleWatch) -> None:
-        self._watch = watch
+    @property
+    def read_at(self) -> datetime.datetime:
+        """When."""
+
+
+S = TypeVar("S", bound=State)
+_Shown = TypeVar("_Shown", contravariant=True)
+
+
+class Painter(Protocol[_Shown]):
+    """Makes the parts of a page of what was read, and says what moved."""
+
+    def parts(self, state: _Shown, language: Language, *, as_table: bool) -> Parts:
+        """Every part of the page."""
+
+    def flow(self, state: _Shown, fresh: Sequence[Move], texts: dict[str, str], language: Language) -> str:
+        """What moved, as JSON."""
+
+
+class Hub(Generic[S]):
+    """The hub of what `read` returns, with what happened since it was called last."""
+
+    def __init__(self, read: Callable[[], tuple[S, list[Move]]], painter: Painter[S]) -> None:
+        self._read = read
+        self._painter = painter
         self._pages: set[_Page] = set()
-        self._state: CircleState | None = None
-        self._sent: dict[tuple[Language, bool], rendering.Parts] = {}
+        self._state: S | None = None
+        self._sent: dict[tuple[Language, bool], Parts] = {}
         self._version = 0
         self._task: asyncio.Task[None] | None = None
         self.trouble: RingfenceError | None = None
 
     async def start(self) -> None:
         """Read once, so that whatever is wrong shows before anything is served, and then go on. Errors: as the watch."""
-        self._state, _ = await asyncio.to_thread(self._watch.read)
+        self._state, _ = await asyncio.to_thread(self._read)
         self._task = asyncio.create_task(self._go_on())
         self._task.add_done_callback(_say_if_dead)
 
@@ -70,10 +93,15 @@ class Hub:
             self._put(page, None)
 
     @property
-    def state(self) -> CircleState:
-        """The circle as it was read last."""
+    def state(self) -> S:
+        """What was read last."""
         assert self._state is not None
         return self._state
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody looks."""
+        return not self._pages
 
     async def stream(self, language: Language, *, as_table: bool) -> AsyncIterator[str]:
         """What a page is sent: the whole state, then what happens, until the end."""
@@ -97,7 +125,7 @@ class Hub:
         while True:
             started = time.monotonic()
             try:
-                self._state, fresh = await asyncio.to_thread(self._watch.read)
+                self._state, fresh = await asyncio.to_thread(self._read)
                 self.trouble = None
                 self._version += 1
                 self._send(fresh)
@@ -108,7 +136,7 @@ class Hub:
                         self._put(page, self._beat())
             except RingfenceError as error:
                 if self.trouble is None:
-                    _log.warning("the circle cannot be read: %s", error)
+                    _log.warning("what pages show cannot be read: %s", error)
                 self.trouble = error
             took = time.monotonic() - started
             await asyncio.sleep(max(EVERY_S - took, took * _SHARE / 10 if took > EVERY_S else 0.0, 0.02))
@@ -118,7 +146,7 @@ class Hub:
         for kind in set(self._sent) - kinds:
             del self._sent[kind]
         for language, as_table in kinds:
-            made = rendering.parts(self.state, language, as_table=as_table)
+            made = self._painter.parts(self.state, language, as_table=as_table)
             before = self._sent.get((language, as_table))
             self._sent[language, as_table] = made
             message = self._changes(before, made, fresh, language) if before else ""
@@ -126,9 +154,7 @@ class Hub:
                 if message and (page.language, page.as_table) == (language, as_table):
                     self._put(page, message)
 
-    def _changes(
-        self, before: rendering.Parts, made: rendering.Parts, fresh: Sequence[Move], language: Language
-    ) -> str:
+    def _changes(self, before: Parts, made: Parts, fresh: Sequence[Move], language: Language) -> str:
         reshaped = made.shape != before.shape
         changed = {
             name: html
@@ -140,11 +166,11 @@ class Hub:
             changed = {}
         message = self._partials(changed)
         if fresh or made.texts != before.texts:
-            message += _event("flow", rendering.flow(self.state, fresh, made.texts, language))
+            message += _event("flow", self._painter.flow(self.state, fresh, made.texts, language))
         return message
 
     def _whole(self, page: _Page) -> str:
-        made = rendering.parts(self.state, page.language, as_table=page.as_table)
+        made = self._painter.parts(self.state, page.language, as_table=page.as_table)
         self._sent.setdefault((page.language, page.as_table), made)
         return self._partials(made.html)
 
@@ -177,7 +203,4 @@ def _event(name: str, data: str) -> str:
 
 def _say_if_dead(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
-        _log.critical("nothing watches the circle any more", exc_info=task.exception())
-
-
-__all__ = ["EVERY_S", "LANGUAGES", "Hub"]
+        _log.critical("nothing is read for the pages any more", exc_info=task.exception())

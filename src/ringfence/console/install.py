@@ -13,8 +13,7 @@ from ringfence import ring
 from ringfence.api import Service
 from ringfence.api.visitor import language_of
 from ringfence.console import pages, rendering
-from ringfence.console.hub import Hub
-from ringfence.console.watch import CircleWatch
+from ringfence.console.hubs import Hubs
 from ringfence.console.words import LANGUAGES
 from ringfence.errors import Language, RingfenceError
 
@@ -36,15 +35,15 @@ def install(app: FastAPI, service: Service) -> None:
     missing = [name for name in _NEEDED if name not in rendering.static_files()]
     if missing:
         raise BrowserCodeMissing(files=", ".join(missing))
-    hub = Hub(CircleWatch(service, closed=_is_closed(service), replay=service.replay))
-    app.state.hub = hub
-    service.ending.append(hub.end_streams)
+    hubs = Hubs(service, closed=_is_closed(service))
+    app.state.hubs = hubs
+    service.ending.append(hubs.end_streams)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await hub.start()
+        await hubs.circle.start()
         yield
-        await hub.stop()
+        await hubs.stop()
 
     app.router.lifespan_context = lifespan
     app.include_router(pages.router)

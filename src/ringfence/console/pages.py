@@ -11,11 +11,11 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
-from ringfence.access import NotKnown, Session
+from ringfence.access import NotKnown, Role, Session
 from ringfence.api import Service
-from ringfence.api.visitor import NoPower, NotFound, language_of
-from ringfence.console import rendering
-from ringfence.console.hub import Hub
+from ringfence.api.visitor import NotFound, language_of
+from ringfence.console import own_rendering, rendering
+from ringfence.console.hubs import SEES_THE_CIRCLE, Hubs
 from ringfence.console.words import LANGUAGES, Words
 from ringfence.errors import BadInput, Language
 
@@ -112,13 +112,16 @@ async def leave(language: Spoken, request: Request) -> Response:
 
 @router.get("/{language}/")
 async def circle_page(language: Spoken, request: Request, session: In) -> HTMLResponse:
-    """The circle, as a picture or a table."""
-    _require_circle(session)
-    words = Words(language)
-    role_word = {"exchange": words("exchange"), "supervisor": words("supervisor")}[session.person.role]
-    hub: Hub = request.app.state.hub
-    as_table = request.query_params.get("as") == "table"
-    said = rendering.page(hub.state, language, session.person.name, role_word, as_table=as_table)
+    """The circle, as a picture or a table; for a member, a client or a bank, what is theirs."""
+    person, hubs = session.person, _hubs(request)
+    if person.role in SEES_THE_CIRCLE:
+        as_table = request.query_params.get("as") == "table"
+        said = rendering.page(
+            hubs.circle.state, language, person.name, _role_word(person.role, language), as_table=as_table
+        )
+    else:
+        own = await asyncio.to_thread(hubs.own, session)
+        said = own_rendering.page(own, language, person.name, _role_word(person.role, language))
     return HTMLResponse(said, headers=_headers(language))
 
 
@@ -130,11 +133,9 @@ async def stream(language: Spoken, request: Request) -> Response:
     except NotIn:
         # A redirect would be followed and its page taken for a stream.
         raise NotKnown from None
-    _require_circle(session)
-    hub: Hub = request.app.state.hub
     as_table = request.query_params.get("as") == "table"
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    events = _while_in(request, session, hub.stream(language, as_table=as_table))
+    events = _while_in(request, session, _hubs(request).stream(session, language, as_table=as_table))
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
@@ -154,9 +155,21 @@ async def _while_in(request: Request, session: Session, events: AsyncIterator[st
             yield message
 
 
-def _require_circle(session: Session) -> None:
-    if session.person.role not in ("exchange", "supervisor"):
-        raise NoPower(role=session.person.role, needed="exchange, supervisor")
+def _hubs(request: Request) -> Hubs:
+    hubs: Hubs = request.app.state.hubs
+    return hubs
+
+
+def _role_word(role: Role, language: Language) -> str:
+    words = Words(language)
+    said: dict[Role, str] = {
+        "exchange": words("exchange"),
+        "bank": words("clearing bank"),
+        "member": words("member"),
+        "client": words("client"),
+        "supervisor": words("supervisor"),
+    }
+    return said[role]
 
 
 def _require_own(request: Request) -> None:
@@ -171,7 +184,7 @@ def _require_own(request: Request) -> None:
 def _door(language: Language, name: str, wrong: str, status: int = 200) -> HTMLResponse:
     said = rendering.templates().get_template("enter.html").render(
         w=Words(language), language=language, other="en" if language == "zh" else "zh", path="in", person=None, state=None,
-        name=name, wrong=wrong, role_word="",
+        name=name, wrong=wrong, role_word="", sees_circle=False,
     )  # fmt: skip
     return HTMLResponse(said, status, headers=_headers(language))
 

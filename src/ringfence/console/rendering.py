@@ -18,8 +18,8 @@ from markupsafe import Markup
 
 from ringfence.console import bars, strip
 from ringfence.console.circle import TOLD_S, chosen, circle, moved_label
-from ringfence.console.figures import bank_title, clock, count, day, exact, short, signed
-from ringfence.console.state import CircleState, Move, Place, PlaceName
+from ringfence.console.figures import bank_title, clock, count, day, exact, signed
+from ringfence.console.state import CircleState, Move, Place, PlaceName, Verified
 from ringfence.console.svg import box, tag
 from ringfence.console.words import Words
 from ringfence.errors import Language
@@ -99,13 +99,13 @@ def parts(state: CircleState, language: Language, *, as_table: bool = False) -> 
     macros = templates().get_template("parts.html").module
     html = {
         "head": macros.head(state, words, answer(state, words), as_table, language, day(state.day, language)),  # type: ignore[attr-defined]
-        "alarm": macros.alarm(state, words, missing(state, words), _verified(state, words)),  # type: ignore[attr-defined]
+        "alarm": macros.alarm(state, words, missing(state, words), verified_words(state.verified, words)),  # type: ignore[attr-defined]
         "equation": macros.equation(  # type: ignore[attr-defined]
             state, words, bars.bars(state, words), _sums(state, words)[:-1], exact(state.missing_minor), _transit(state, words),
-            _verified(state, words), words("read from all banks at {at}", at=clock(state.read_at)),
+            verified_words(state.verified, words), words("read from all banks at {at}", at=clock(state.read_at)),
         ),
         "waits": macros.waits(_waits(state, words), words),  # type: ignore[attr-defined]
-        "ticker": macros.ticker([_row(move, words) for move in state.moves[:SHOWN_MOVES]], words),  # type: ignore[attr-defined]
+        "ticker": macros.ticker([row_of(move, words) for move in state.moves[:SHOWN_MOVES]], words),  # type: ignore[attr-defined]
     }  # fmt: skip
     if as_table:
         html["places"] = macros.places(*_table(state, words), words)  # type: ignore[attr-defined]
@@ -119,7 +119,7 @@ def _shape(state: CircleState) -> str:
     spots = [
         (place.name, others, place.clients, place.transit_minor)
         for side in _sides(state)
-        for place, others in chosen(side)
+        for place, others in chosen(side, state.foreground)
     ]
     halves = [(half.bank, half.wrong_minor) for half in state.halves]
     shape = (state.right, state.missing_minor, halves, spots, told, sorted(state.refused.items()), state.held > 0)
@@ -144,7 +144,7 @@ def _texts(state: CircleState, words: Words) -> dict[str, str]:
     for number, halves in enumerate((state.halves[:1], state.halves[1:])):
         if halves:
             texts[f"t-bank-{halves[0].bank}"] = exact(sum(half.now_minor for half in halves))
-        for place, _ in chosen(_sides(state)[number]):
+        for place, _ in chosen(_sides(state)[number], state.foreground):
             texts[f"l-{place.name.bank}.{place.name.member}"] = moved_label(place, words)
     if state.held:
         texts["t-held"] = words("{count} held for payment", count=count(state.held))
@@ -156,7 +156,7 @@ def flow(state: CircleState, fresh: Sequence[Move], texts: dict[str, str], langu
     """What has moved, for the picture: dots merged by place and way, labels that change for a moment, and the texts."""
     lanes: Counter[tuple[str, str]] = Counter()
     labels = {}
-    shown = {place.name for side in _sides(state) for place, others in chosen(side) if not others}
+    shown = {place.name for side in _sides(state) for place, others in chosen(side, state.foreground) if not others}
     for move in fresh:
         if move.place is None or move.way not in ("in", "out"):
             continue
@@ -181,8 +181,8 @@ def _transit(state: CircleState, words: Words) -> str:
     return f"▲ {said}" if late else said
 
 
-def _verified(state: CircleState, words: Words) -> str:
-    verified = state.verified
+def verified_words(verified: Verified, words: Words) -> str:
+    """What the verifier said last."""
     said = {"postings": count(verified.postings), "at": clock(verified.at)}
     if verified.ok:
         return words("✓ at every commit of {postings} postings, verified at {at}", **said)
@@ -214,7 +214,8 @@ _MARKS = {
 }
 
 
-def _row(move: Move, words: Words) -> dict[str, object]:
+def row_of(move: Move, words: Words, *, own: bool = False) -> dict[str, object]:
+    """A line of the list of what commits; of one's `own`, nobody is named by bank and member, and every amount has a sign."""
     signs = {
         "in": words("paid in"), "out": words("taken out"), "cover": words("covered"), "fee": words("fees paid out"),
         "settled": words("settled"), "held": words("held"), "waiting": words("waiting"), "refused": words("refused"),
@@ -237,12 +238,24 @@ def _row(move: Move, words: Words) -> dict[str, object]:
         amount = signed(move.amount_minor)
     elif move.way in ("out", "fee"):
         amount = signed(-move.amount_minor)
-    if move.way == "fee":
+    if move.way == "fee" and not own:
         title = words("Fees paid out")
+    if own:
+        signs_of = {"in": 1, "cover": 1, "out": -1, "fee": -1, "settled": 1}
+        amount = signed(signs_of.get(move.way, 1) * move.amount_minor)
+        under = {move.way: _route_word(move.via, words) or signs[move.way]}
     return {
         "way": move.way, "sign": signs[move.way], "mark": _MARKS[move.way], "title": title, "amount": amount,
         "sub": under[move.way], "at": clock(move.at),
     }  # fmt: skip
+
+
+def _route_word(route: str, words: Words) -> str:
+    said = {
+        "profit": words("profit"), "loss": words("loss"), "fee": words("trading fee"),
+        "deferred-paid": words("deferred fee paid"), "deferred-received": words("deferred fee received"),
+    }  # fmt: skip
+    return said.get(route, "")
 
 
 def _table(state: CircleState, words: Words) -> tuple[list[list[str]], list[str], list[tuple[str, str]]]:
@@ -286,8 +299,13 @@ def page(state: CircleState, language: Language, name: str, role_word: str, *, a
     return templates().get_template("circle.html").render(
         w=words, language=language, other="en" if language == "zh" else "zh", path="?as=table" if as_table else "",
         state=state, parts=made.html, answer=answer(state, words), as_table=as_table, chips=chips,
-        rate=made.texts["t-rate"], head=made.texts["t-head"], person={"name": name}, role_word=role_word,
+        rate=made.texts["t-rate"], head=made.texts["t-head"], person={"name": name}, role_word=role_word, sees_circle=True,
     )  # fmt: skip
 
 
-__all__ = ["Parts", "answer", "flow", "page", "parts", "short", "static", "static_files", "templates"]
+class _CirclePainter:
+    parts = staticmethod(parts)
+    flow = staticmethod(flow)
+
+
+PAINTER = _CirclePainter()

@@ -106,6 +106,8 @@ class CircleState:
     head: str
     verified: Verified
     closed: bool
+    # The places that are shown by themselves where there are more than fit.
+    foreground: frozenset[PlaceName] = frozenset()
     outsides: tuple[Outside, ...] = field(default=("member", "payee", "client"))
 
     @property

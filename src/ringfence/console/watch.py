@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from ringfence.api import Service
+from ringfence.console.circle import TOLD_S, chosen
 from ringfence.console.state import CircleState, Half, Move, Place, PlaceName, Verified, Way
 from ringfence.custody import EXCHANGE
 from ringfence.custody.equation import Equation
@@ -27,6 +28,7 @@ from ringfence.ledger import role
 KEPT_MOVES = 60
 _LARGEST_READ = 2000
 _AT_FIRST = 100
+_RESELECTS = datetime.timedelta(minutes=1)
 _INTO: dict[str, Way] = {"deposit": "in", "cover-from-guarantee": "cover", "cover-from-reserve": "cover"}
 _OUT_OF: dict[str, Way] = {"withdrawal": "out", "fee-payout": "fee"}
 _SETTLES = ("profit", "loss", "deferred-paid", "deferred-received", "fee")
@@ -107,6 +109,8 @@ class CircleWatch:
         self._places: tuple[tuple[PlaceName, str, int], ...] = ()
         self._places_of: datetime.date | None = None
         self._since: datetime.datetime | None = None
+        self._foreground: frozenset[PlaceName] = frozenset()
+        self._reselect_at = datetime.datetime.min.replace(tzinfo=datetime.UTC)
         self._transit_since: datetime.datetime | None = None
 
     def read(self) -> tuple[CircleState, list[Move]]:
@@ -178,9 +182,28 @@ class CircleWatch:
             verified=Verified(last.verdict.ok, last.verdict.reached, last.at),
             closed=self._closed,
         )
+        if now >= self._reselect_at:
+            # Not more often, so that places do not jump about.
+            self._reselect_at = now + _RESELECTS
+            self._foreground = frozenset(
+                place.name
+                for bank in self._banks
+                for place, others in chosen([p for p in state.places if p.name.bank == bank])
+                if not others
+            )
         self._since = None if state.right else self._since or now
         self._transit_since = self._transit_since or now if state.in_transit_minor else None
-        return replace(state, since=self._since, in_transit_since=self._transit_since)
+        return replace(
+            state,
+            since=self._since,
+            in_transit_since=self._transit_since,
+            foreground=self._foreground | self._asked_lately(state),
+        )
+
+    @staticmethod
+    def _asked_lately(state: CircleState) -> set[PlaceName]:
+        """Where something was refused has a place of its own as long as that is told."""
+        return {move.place for move in state.recent(TOLD_S) if move.place is not None}
 
     def _place(self, name: PlaceName, title: str, clients: int, transit: dict[PlaceName, int]) -> Place:
         came, went = self._banks[name.bank].of_day.get(name.member, [0, 0])

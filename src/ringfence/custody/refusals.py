@@ -88,5 +88,8 @@ class Refusals:
 
 
 def refusal_words(refusal: Refusal) -> tuple[str, str]:
-    """Why, in English and Chinese."""
-    return refusal.reason("en"), refusal.reason("zh")
+    """Why, in English and Chinese; of an account number, its end."""
+    payee = refusal.instruction.payee
+    shown = f"····{payee[-4:]}" if len(payee) > 4 else "····"
+    english, chinese = refusal.reason("en"), refusal.reason("zh")
+    return (english.replace(payee, shown), chinese.replace(payee, shown)) if payee else (english, chinese)

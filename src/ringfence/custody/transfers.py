@@ -57,10 +57,14 @@ class AuditRefusal:
 
     def text(self, language: Language = "en") -> str:
         """Say it for a reader of `language`."""
+        return f"出金审核 (K4):{self.reason('zh')}" if language == "zh" else f"audit (K4): {self.reason('en')}"
+
+    def reason(self, language: Language = "en") -> str:
+        """What of it explains why."""
         asked, most = with_unit(self.withdrawal.amount_minor, _CNY), with_unit(self.withdrawable_minor, _CNY)
         if language == "zh":
-            return f"出金审核 (K4):申请 {asked},可取 {most};补入资金或平仓后方可办理"
-        return f"audit (K4): {asked} asked, {most} withdrawable; paying in or closing positions would raise it"
+            return f"申请 {asked},可取 {most};补入资金或平仓后方可办理"
+        return f"{asked} asked, {most} withdrawable; paying in or closing positions would raise it"
 
     def __str__(self) -> str:
         return self.text("en")

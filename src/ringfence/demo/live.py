@@ -37,7 +37,7 @@ from ringfence.margin.day_end import DayEnd
 SECONDS_A_DAY = 60.0
 # Of a day, the session; the settlement and the night are the rest.
 _SESSION_PARTS = 0.85
-_MOVES_A_SECOND = 3.0
+_MOVES_A_SECOND = 5.0
 _SMALLEST_MINOR = 1_000_00
 
 _log = logging.getLogger(__name__)
@@ -216,5 +216,5 @@ class _Market:
             with contextlib.suppress(KeyError):
                 bank = self._clients[asked.client].bank
             self._refusals.tell(
-                asked.client, asked.amount_minor, "K4", (refusal.text("en"), refusal.text("zh")), bank=bank
+                asked.client, asked.amount_minor, "K4", (refusal.reason("en"), refusal.reason("zh")), bank=bank
             )

@@ -170,3 +170,11 @@ def test_every_sentence_is_said_in_chinese_and_none_is_left_over() -> None:
     for english, translated in _catalogue().items():
         assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", translated)), english
         assert not re.search(r"[\u4e00-\u9fff][,:;]", translated), translated
+
+
+def test_places_do_not_jump_because_somebody_moves_more() -> None:
+    many = [place("bank_a", f"m{n:02d}", in_minor=n, out_minor=0) for n in range(30)]
+    shown = {p.name for p, others in chosen(many) if not others}
+    louder = [place("bank_a", f"m{n:02d}", in_minor=1_000 - n, out_minor=0) for n in range(30)]
+    assert {p.name for p, others in chosen(louder, shown) if not others} == shown
+    assert {p.name for p, others in chosen(louder) if not others} != shown

@@ -1,0 +1,75 @@
+"""All hubs of a process: that of the circle, always; and one for each member, client or bank who looks at what is theirs,
+as long as somebody looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+from ringfence.access import Session
+from ringfence.api import Service
+from ringfence.console import own_rendering, rendering
+from ringfence.console.hub import Hub
+from ringfence.console.own import OwnState, OwnWatch
+from ringfence.console.state import CircleState, Move
+from ringfence.console.watch import CircleWatch
+from ringfence.errors import Language
+
+SEES_THE_CIRCLE = ("exchange", "supervisor")
+
+
+class Hubs:
+    """The hubs over one service."""
+
+    def __init__(self, service: Service, *, closed: bool) -> None:
+        self._service = service
+        self.circle: Hub[CircleState] = Hub(
+            CircleWatch(service, closed=closed, replay=service.replay).read, rendering.PAINTER
+        )
+        self._own: dict[str, Hub[OwnState]] = {}
+
+    def end_streams(self) -> None:
+        """Let every page know that this is the end."""
+        self.circle.end_streams()
+        for hub in self._own.values():
+            hub.end_streams()
+
+    async def stop(self) -> None:
+        """End every stream, and stop reading."""
+        await self.circle.stop()
+        for hub in list(self._own.values()):
+            await hub.stop()
+
+    def own(self, session: Session) -> OwnState:
+        """What is a visitor's, read once. Errors: as OwnWatch."""
+        return OwnWatch(self._service, session).read(self.circle.state)[0]
+
+    async def stream(self, session: Session, language: Language, *, as_table: bool) -> AsyncIterator[str]:
+        """What a visitor's page is sent."""
+        if session.person.role in SEES_THE_CIRCLE:
+            async for message in self.circle.stream(language, as_table=as_table):
+                yield message
+            return
+        key = self._key(session)
+        if key not in self._own:
+            watch = OwnWatch(self._service, session)
+            hub = Hub(partial(self._read_own, watch), own_rendering.PAINTER)
+            await hub.start()
+            self._own.setdefault(key, hub)
+        hub = self._own[key]
+        try:
+            async for message in hub.stream(language, as_table=as_table):
+                yield message
+        finally:
+            if hub.empty and self._own.get(key) is hub:
+                del self._own[key]
+                await hub.stop()
+
+    def _read_own(self, watch: OwnWatch) -> tuple[OwnState, list[Move]]:
+        return watch.read(self.circle.state)
+
+    @staticmethod
+    def _key(session: Session) -> str:
+        # A client reads by its own visit, which ends with its session.
+        return session.token if session.person.role == "client" else f"{session.person.role} {session.person.party}"

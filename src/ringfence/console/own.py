@@ -1,0 +1,210 @@
+"""What a member, a client or a bank sees of the circle: what is theirs, through their own login, and whether all is there.
+
+The figures are readings of the book that the visitor may read; of the whole circle they are told one thing only, that the
+money is all there or that it is not, and when the verifier said so.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from ringfence.access import Role, Session
+from ringfence.api import Service
+from ringfence.console.state import CircleState, Move, PlaceName, Verified, Way
+from ringfence.custody import EXCHANGE
+from ringfence.ledger import readings
+
+MOST_ROWS = 200
+_KEPT = 40
+_WAYS: dict[str, Way] = {
+    "deposit": "in",
+    "attribute": "in",
+    "withdrawal": "out",
+    "cover": "cover",
+    "fee": "fee",
+    "profit": "settled",
+    "loss": "settled",
+    "deferred-paid": "settled",
+    "deferred-received": "settled",
+}
+
+_CLIENTS = """
+    SELECT c.name, coalesce(c.title, c.name), a.balance, a.held_out FROM {0}.party AS c
+    JOIN {0}.account AS a ON a.owner = c.id JOIN {0}.kind AS k ON k.id = a.kind AND k.name = 'client-cash'
+    WHERE c.role = 'client' ORDER BY c.name LIMIT %s
+"""
+_TITLE = "SELECT name, coalesce(title, name) FROM {0}.party WHERE name = %s"
+_WHOSE = """
+    SELECT c.name, coalesce(c.title, c.name), m.name FROM {0}.party AS c JOIN {0}.party AS m ON m.id = c.member
+"""
+_OF_DAY = """
+    SELECT s.name, coalesce(sum(p.amount) FILTER (WHERE r.name = 'deposit'), 0)::bigint,
+        coalesce(sum(p.amount) FILTER (WHERE r.name = 'withdrawal'), 0)::bigint, max(p.id)
+    FROM {0}.posting AS p JOIN {0}.route AS r ON r.id = p.route AND r.name IN ('deposit', 'withdrawal')
+    JOIN {0}.party AS s ON s.id = p.subject
+    WHERE p.value_date = %s AND p.action IN (0, 2) GROUP BY s.name
+"""
+_TOTAL = """
+    SELECT count(*), coalesce(sum(a.balance), 0)::bigint FROM {0}.account AS a
+    JOIN {0}.kind AS k ON k.id = a.kind AND k.name = 'client-cash'
+"""
+_MEMBERS = """
+    SELECT m.name, coalesce(m.title, m.name), coalesce(sum(a.balance), 0)::bigint,
+        (SELECT count(*) FROM {0}.party AS c WHERE c.member = m.id)
+    FROM {0}.party AS m JOIN {0}.account AS a ON a.owner = m.id
+    JOIN {0}.kind AS k ON k.id = a.kind AND k.name = 'member-transit'
+    GROUP BY m.id, m.name, m.title ORDER BY m.name LIMIT %s
+"""
+_CIRCLE = """
+    SELECT coalesce(sum(a.balance), 0)::bigint FROM {0}.account AS a
+    JOIN {0}.kind AS k ON k.id = a.kind AND k.name = 'exchange-client-money'
+"""
+
+
+class Row(NamedTuple):
+    """One client, or at a bank one member: what is there, what of it is held, what came and went on the day."""
+
+    name: str
+    title: str
+    clients: int
+    balance_minor: int
+    held_minor: int
+    in_minor: int
+    out_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnState:
+    """What is theirs at `read_at`: at most 200 rows, and the whole of which they are part."""
+
+    role: Role
+    title: str
+    read_at: datetime.datetime
+    day: datetime.date
+    shut: bool
+    replay: bool
+    rows: tuple[Row, ...]
+    count: int
+    total_minor: int
+    moves: tuple[Move, ...]
+    all_there: bool
+    verified: Verified
+
+
+class OwnWatch:
+    """Reads what is a visitor's, through the visitor's login. Errors: StoreUnreachable, from any reading."""
+
+    def __init__(self, service: Service, session: Session) -> None:
+        self._service = service
+        self._person = session.person
+        self._visit = session.token if session.person.role == "client" else ""
+        self._book = session.person.party if session.person.role == "bank" else EXCHANGE
+        login = service.reader(session.person.role, session.person.party, self._book)
+        assert login is not None
+        self._login = login
+        self._read = 0
+        self._day: datetime.date | None = None
+        self._of_day: dict[str, list[int]] = {}
+        self._counted = 0
+        self._moves: deque[Move] = deque(maxlen=_KEPT)
+        self._titles: dict[str, str] = {}
+        self._member: dict[str, str] = {}
+
+    def read(self, circle: CircleState) -> tuple[OwnState, list[Move]]:
+        """What is theirs now, and what happened since it was read last; `circle` tells the day and that all is there."""
+        with self._service.logins.reading(self._login, self._visit) as connection:
+            rows, count, total = self._members(connection) if self._person.role == "bank" else self._clients(connection)
+            fresh = self._moved(connection, circle.day)
+        self._moves.extendleft(fresh)
+        shown = tuple(
+            row._replace(in_minor=came, out_minor=went) for row in rows for came, went in [self._flow(row.name)]
+        )
+        state = OwnState(
+            role=self._person.role,
+            title=self._titles.get(self._person.party, self._person.party),
+            read_at=datetime.datetime.now(datetime.UTC),
+            day=circle.day,
+            shut=circle.shut,
+            replay=circle.replay,
+            rows=shown,
+            count=count,
+            total_minor=total,
+            moves=tuple(self._moves),
+            all_there=circle.right and circle.verified.ok,
+            verified=circle.verified,
+        )
+        return state, fresh
+
+    def _clients(self, connection: psycopg.Connection[Any]) -> tuple[list[Row], int, int]:
+        found = connection.execute(_in(self._book, _CLIENTS), (MOST_ROWS,)).fetchall()
+        count, total = _one(connection, self._book, _TOTAL)
+        self._titles |= {name: title for name, title, *_ in found}
+        if self._person.party not in self._titles:
+            self._titles |= dict(connection.execute(_in(self._book, _TITLE), (self._person.party,)).fetchall())
+        return [Row(name, title, 1, balance, held, 0, 0) for name, title, balance, held in found], count, total
+
+    def _members(self, connection: psycopg.Connection[Any]) -> tuple[list[Row], int, int]:
+        found = connection.execute(_in(self._book, _MEMBERS), (MOST_ROWS,)).fetchall()
+        (total,) = _one(connection, self._book, _CIRCLE)
+        if not self._member:
+            who = connection.execute(_in(self._book, _WHOSE)).fetchall()
+            self._member = {name: member for name, _, member in who}
+            self._titles |= {name: title for name, title, _ in who}
+        self._titles |= {name: title for name, title, *_ in found}
+        rows = [Row(name, title, clients, balance, 0, 0, 0) for name, title, balance, clients in found]
+        return rows, sum(row.clients for row in rows), total
+
+    def _flow(self, name: str) -> tuple[int, int]:
+        came, went = self._of_day.get(name, [0, 0])
+        return came, went
+
+    def _moved(self, connection: psycopg.Connection[Any], day: datetime.date) -> list[Move]:
+        if self._day != day:
+            self._day, self._of_day, self._counted = day, {}, self._read
+            for name, came, went, last in connection.execute(_in(self._book, _OF_DAY), (day,)).fetchall():
+                there = self._of_day.setdefault(self._member.get(name, name), [0, 0])
+                there[0] += came
+                there[1] += went
+                self._counted = max(self._counted, last)
+        owner = self._person.party if self._person.role == "client" else None
+        if self._read:
+            found = readings.postings(connection, self._book, after=self._read, owner=owner)
+        else:
+            found = readings.postings(connection, self._book, owner=owner)[::-1]
+        moves = []
+        for posting in found:
+            self._read = posting.id
+            way = _WAYS.get(posting.route)
+            if way is None or posting.action in ("hold", "release", "expire"):
+                continue
+            member = self._member.get(posting.subject, "")
+            if way in ("in", "out") and posting.value_date == day and posting.id > self._counted:
+                self._of_day.setdefault(member or posting.subject, [0, 0])[way == "out"] += posting.amount_minor
+            loses = posting.route in ("loss", "deferred-paid")
+            moves.append(
+                Move(
+                    way,
+                    posting.recorded_at,
+                    self._titles.get(posting.subject, posting.subject),
+                    -posting.amount_minor if loses else posting.amount_minor,
+                    PlaceName(self._book, member) if member else None,
+                    self._titles.get(member, member) if member else posting.route,
+                    book=self._book,
+                    posting=posting.id,
+                )
+            )
+        return moves[-_KEPT:]
+
+
+def _in(book: str, query: str) -> sql.Composed:
+    return sql.SQL(query).format(sql.Identifier(book))
+
+
+def _one(connection: psycopg.Connection[Any], book: str, query: str) -> Any:
+    return connection.execute(_in(book, query)).fetchone()
