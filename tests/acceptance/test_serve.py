@@ -136,6 +136,8 @@ def test_persons_are_added_listed_and_ended(folder: Path) -> None:
         refused = member.post("/v1/session", json={"name": "小王", "password": password})
         assert refused.status_code == 401
     assert "ended" in ringfence(folder, "person", "list")
+    again = ringfence(folder, "person", "add", "小王", "--role", "supervisor", code=2)
+    assert "there is a person called '小王', or was one" in again
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,6 @@ def test_persons_are_added_listed_and_ended(folder: Path) -> None:
         (("person", "add", "x", "--role", "bank", "--party", "m1"), "--party: 'm1' is not usable; expected a bank"),
         (("person", "add", "x", "--role", "exchange", "--party", "m1"), "expected exchange, or nothing"),
         (("person", "add", " x", "--role", "supervisor"), "no blank at either end"),
-        (("person", "add", "exchange", "--role", "exchange"), "there is a person called 'exchange', or was one"),
         (("person", "end", "nobody"), "name: 'nobody' is not usable"),
         (("serve", "--port", "70000"), "--port: 70000 is not usable; expected 0 to 65535"),
     ],
@@ -164,3 +165,41 @@ def test_a_port_that_is_taken_and_a_store_that_is_not_there_are_said(folder: Pat
         found = ringfence(folder, "serve", "--port", address.rsplit(":", 1)[1], code=2)
         assert "a port that is free" in found
     assert "no store in" in ringfence(folder / "none", "serve", code=2)
+
+
+def test_a_client_asks_from_a_terminal_and_a_clerk_looks(folder: Path) -> None:
+    key = folder / "ann.pem"
+    public = ringfence_without_store("key", "new", str(key)).split()[-1]
+    assert key.stat().st_mode & 0o077 == 0
+    assert "not there yet" in ringfence_without_store("key", "new", str(key), code=2)
+    ringfence(folder, "key", "register", "m1-c00004", public)
+    passwords = {
+        "clerk": ringfence(folder, "person", "add", "clerk", "--role", "exchange", "--duty", "clerk").split()[-1],
+        "c4": ringfence(folder, "person", "add", "c4", "--role", "client", "--party", "m1-c00004").split()[-1],
+    }
+    with serving(folder) as (address, _):
+
+        def call(who: str, *arguments: str, code: int = 0) -> str:
+            options = ("--at", address, "--as", who, "--password", passwords[who])
+            return ringfence_without_store("call", *arguments, *options, code=code)
+
+        account = "6202000000000004"
+        said = call("c4", "withdraw", account, "10.00", "--sign-with", str(key))
+        assert re.search(r"key: [0-9a-f]{32}\n +1 +10\.00 CNY +m1-c00004 +asked", said)
+        said = call("clerk", "look", "1", "--language", "zh")
+        assert said.count("✓") == 6
+        # The market is over: it has passed, and waits for a day.
+        assert "passed" in call("clerk", "audit", "1")
+        assert "passed" in call("clerk", "withdrawals", "--waiting")
+        assert "no power (K1)" in call("c4", "approve", "1", code=2)
+        assert "closing" in call("c4", "statement", "m1-c00004", "2020-03-10")
+        assert "not usable" in call("c4", "withdraw", account, "ten", "--sign-with", str(key), code=2)
+
+
+def ringfence_without_store(*arguments: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "ringfence", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr

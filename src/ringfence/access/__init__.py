@@ -10,6 +10,17 @@ every role works through a database login of its own, and a client through the v
 """
 
 from ringfence.access.door import Door, NotKnown, Session
-from ringfence.access.person import Person, Persons, PersonTaken, Role, create_access
+from ringfence.access.person import DUTIES, Duty, Person, Persons, PersonTaken, Role, create_access
 
-__all__ = ["Door", "NotKnown", "Person", "PersonTaken", "Persons", "Role", "Session", "create_access"]
+__all__ = [
+    "DUTIES",
+    "Door",
+    "Duty",
+    "NotKnown",
+    "Person",
+    "PersonTaken",
+    "Persons",
+    "Role",
+    "Session",
+    "create_access",
+]

@@ -59,14 +59,14 @@ class Door:
         """Let somebody in. Errors: NotKnown."""
         with self._logins.use(LOGIN) as connection:
             found = connection.execute(
-                "SELECT name, role, party, secret FROM access.person WHERE name = %s AND ended IS NULL",
+                "SELECT name, role, party, duty, secret FROM access.person WHERE name = %s AND ended IS NULL",
                 (name.replace("\0", ""),),
             ).fetchone()
         with _TRIES:
-            fitting = fits(password, found[3] if found else _NOBODY)
+            fitting = fits(password, found[4] if found else _NOBODY)
         if found is None or not fitting:
             raise NotKnown
-        person = Person(*found[:3])
+        person = Person(*found[:4])
         token = secrets.token_urlsafe(32)
         until = datetime.datetime.now(datetime.UTC) + LASTS
         with self._logins.use(LOGIN) as connection, connection.transaction():
@@ -86,14 +86,14 @@ class Door:
         with self._logins.use(LOGIN) as connection:
             found = connection.execute(
                 """
-                SELECT p.name, p.role, p.party, s.until FROM access.session AS s JOIN access.person AS p ON p.name = s.person
+                SELECT p.name, p.role, p.party, p.duty, s.until FROM access.session AS s JOIN access.person AS p ON p.name = s.person
                 WHERE s.digest = %s AND s.until > clock_timestamp() AND p.ended IS NULL
                 """,
                 (_digest(token),),
             ).fetchone()
         if found is None:
             raise NotKnown
-        session = Session(Person(*found[:3]), token, found[3])
+        session = Session(Person(*found[:4]), token, found[4])
         if len(self._lately) >= _MOST_LATELY:
             self._lately.clear()
         self._lately[_digest(token)] = (session, time.monotonic() + _LATELY_S)

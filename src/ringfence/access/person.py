@@ -15,7 +15,9 @@ from ringfence.errors import BadInput, Language, RingfenceError
 SCHEMA = "access"
 LOGIN = "ringfence_access_door"
 Role = Literal["exchange", "bank", "member", "client", "supervisor"]
+Duty = Literal["clerk", "officer"]
 ROLES: tuple[Role, ...] = get_args(Role)
+DUTIES: tuple[Duty, ...] = get_args(Duty)
 _LONGEST_NAME = 100
 
 
@@ -31,11 +33,12 @@ class PersonTaken(RingfenceError):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person of the institution `party`; of a client, the party is the client."""
+    """A person of the institution `party`; of a client, the party is the client. `duty` is about withdrawals."""
 
     name: str
     role: Role
     party: str
+    duty: Duty | None = None
     ended: datetime.datetime | None = None
 
 
@@ -56,21 +59,23 @@ class Persons:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, name: str, role: Role, party: str) -> str:
+    def add(self, name: str, role: Role, party: str, duty: Duty | None = None) -> str:
         """Let somebody in from now on, and return the password, which is nowhere else.
 
-        Errors: BadInput for a name or role that cannot be used; PersonTaken.
+        A person of the exchange may have one `duty`. Errors: BadInput for a name, role or duty that cannot be used; PersonTaken.
         """
         if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
             raise BadInput("name", name, f"1 to {_LONGEST_NAME} characters that can be read, no blank at either end")
         if role not in ROLES:
             raise BadInput("role", role, f"one of {', '.join(ROLES)}")
+        if duty is not None and (duty not in DUTIES or role != "exchange"):
+            raise BadInput("duty", duty, f"for a person of the exchange, one of {', '.join(DUTIES)}; for others none")
         password = new_password()
         with self._store.connect() as administrator:
             try:
                 administrator.execute(
-                    "INSERT INTO access.person (name, role, party, secret) VALUES (%s, %s, %s, %s)",
-                    (name, role, party, kept(password)),
+                    "INSERT INTO access.person (name, role, party, duty, secret) VALUES (%s, %s, %s, %s, %s)",
+                    (name, role, party, duty, kept(password)),
                 )
             except psycopg.errors.UniqueViolation:
                 raise PersonTaken(name=name) from None
@@ -91,5 +96,5 @@ class Persons:
     def all(self) -> list[Person]:
         """Everybody who may come in, or might once, in the order in which they were made."""
         with self._store.connect() as administrator:
-            rows = administrator.execute("SELECT name, role, party, ended FROM access.person ORDER BY made, name")
+            rows = administrator.execute("SELECT name, role, party, duty, ended FROM access.person ORDER BY made, name")
             return [Person(*row) for row in rows.fetchall()]

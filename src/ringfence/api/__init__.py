@@ -4,7 +4,7 @@
     visitor     who asks, in which language, and what the database lets it see
     problems    refusals and errors as problem details (RFC 9457), in the asker's language
     limits      what is refused before anybody reads it
-    shapes      what goes in and comes out
+    parameters, showing    what stands in addresses; rows as they go out
     endpoints   deposits, accounts, journal, statement, equation, verdict
     app         all of it together
     serving     the application on a socket

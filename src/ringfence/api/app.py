@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp
 
 import ringfence
-from ringfence.api import endpoints, problems
+from ringfence.api import endpoints, problems, withdrawals
 from ringfence.api.limits import Limits
 from ringfence.api.service import Service
 
@@ -36,6 +36,7 @@ def create_app(service: Service, *more: Callable[[FastAPI, Service], None]) -> A
     )
     app.state.service = service
     app.include_router(endpoints.router)
+    app.include_router(withdrawals.router)
     for install in more:
         install(app, service)
     problems.install(app)

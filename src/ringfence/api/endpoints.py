@@ -8,8 +8,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ringfence import shapes
 from ringfence.access import Session
-from ringfence.api import shapes
+from ringfence.api import parameters, showing
 from ringfence.api.problems import RefusedByLedger
 from ringfence.api.service import Service
 from ringfence.api.visitor import NoPower, NotFound, Visiting
@@ -52,7 +53,9 @@ def leave(visitor: Visiting) -> Response:
 
 def _person(session: Session) -> shapes.PersonShown:
     person = session.person
-    return shapes.PersonShown(name=person.name, role=person.role, party=person.party, until=session.until)
+    return shapes.PersonShown(
+        name=person.name, role=person.role, party=person.party, duty=person.duty, until=session.until
+    )
 
 
 # -- deposits -------------------------------------------------------------------------------------------------------------
@@ -64,9 +67,9 @@ def _person(session: Session) -> shapes.PersonShown:
     responses={200: {"model": shapes.DepositShown}, 202: {"model": shapes.DepositShown}},
 )
 async def confirm_deposit(
-    book: shapes.BookName,
+    book: parameters.BookName,
     asked: shapes.DepositAsked,
-    key: shapes.IdempotencyKey,
+    key: parameters.IdempotencyKey,
     visitor: Visiting,
     response: Response,
 ) -> shapes.DepositShown:
@@ -113,7 +116,7 @@ async def confirm_deposit(
 
 
 @router.get("/books/{book}")
-def book_head(book: shapes.BookName, visitor: Visiting) -> shapes.BookShown:
+def book_head(book: parameters.BookName, visitor: Visiting) -> shapes.BookShown:
     """Where a book is: for whoever reads all of it."""
     if visitor.person.role in ("member", "client"):
         raise NoPower(role=visitor.person.role, needed="exchange, bank, supervisor")
@@ -126,29 +129,29 @@ def book_head(book: shapes.BookName, visitor: Visiting) -> shapes.BookShown:
 
 @router.get("/books/{book}/accounts")
 def list_accounts(
-    book: shapes.BookName,
+    book: parameters.BookName,
     visitor: Visiting,
     kind: Annotated[str | None, _KINDS] = None,
     owner: Annotated[str | None, _OWNERS] = None,
-    after: shapes.Cursor = None,
-    limit: shapes.Limit = 50,
+    after: parameters.Cursor = None,
+    limit: parameters.Limit = 50,
 ) -> shapes.AccountPage:
     """Accounts with their balances, in the order of their numbers."""
     with visitor.reading(book) as connection:
         found = readings.accounts(connection, book, kind=kind, owner=owner, after=after or 0, limit=limit)
     return shapes.AccountPage(
-        items=[shapes.account_shown(row) for row in found], next=found[-1].id if len(found) == limit else None
+        items=[showing.account_shown(row) for row in found], next=found[-1].id if len(found) == limit else None
     )
 
 
 @router.get("/books/{book}/postings")
 def list_postings(
-    book: shapes.BookName,
+    book: parameters.BookName,
     visitor: Visiting,
     owner: Annotated[str | None, _OWNERS] = None,
-    after: shapes.Cursor = None,
-    before: shapes.Cursor = None,
-    limit: shapes.Limit = 50,
+    after: parameters.Cursor = None,
+    before: parameters.Cursor = None,
+    limit: parameters.Limit = 50,
 ) -> shapes.PostingPage:
     """The journal: the newest first; or, `after` a posting, what came then, oldest first, for whoever follows it."""
     if after is not None and before is not None:
@@ -158,22 +161,22 @@ def list_postings(
     with visitor.reading(book) as connection:
         found = readings.postings(connection, book, after=after, before=before, owner=owner, limit=limit)
     return shapes.PostingPage(
-        items=[shapes.posting_shown(row) for row in found], next=found[-1].id if len(found) == limit else None
+        items=[showing.posting_shown(row) for row in found], next=found[-1].id if len(found) == limit else None
     )
 
 
 @router.get("/books/{book}/postings/{posting}")
-def one_posting(book: shapes.BookName, posting: int, visitor: Visiting) -> shapes.PostingShown:
+def one_posting(book: parameters.BookName, posting: int, visitor: Visiting) -> shapes.PostingShown:
     """One posting of the journal."""
     with visitor.reading(book) as connection:
         found = readings.posting(connection, book, posting) if 0 < posting < 2**53 else None
     if found is None:
         raise NotFound(field="posting", value=posting)
-    return shapes.posting_shown(found)
+    return showing.posting_shown(found)
 
 
 @router.get("/clients/{client}/statements/{day}")
-def client_statement(client: shapes.PartyName, day: datetime.date, visitor: Visiting) -> shapes.StatementShown:
+def client_statement(client: parameters.PartyName, day: datetime.date, visitor: Visiting) -> shapes.StatementShown:
     """A client's statement of a day, every figure from postings."""
     with visitor.reading(EXCHANGE) as connection:
         made = make_statement(connection, client, day)

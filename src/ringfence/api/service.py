@@ -13,6 +13,7 @@ from typing import NamedTuple
 import psycopg
 
 from ringfence.access import Door, Role, create_access
+from ringfence.api.checks import withdrawable
 from ringfence.custody import (
     EXCHANGE,
     CircleVerdict,
@@ -24,12 +25,15 @@ from ringfence.custody import (
     require_untouched,
     verify_circle,
 )
+from ringfence.custody.carrying_out import CarryingOut
+from ringfence.custody.requests import create_requests
 from ringfence.database import Logins, Store, StoreUnreachable
 from ringfence.errors import RingfenceError
 from ringfence.ledger import Ledger, role
 from ringfence.ring import Ring
 
 _VERIFIES_EVERY_S = 60.0
+LARGEST_MINOR = 10**15
 
 _log = logging.getLogger(__name__)
 
@@ -111,6 +115,7 @@ class Service:
     verdicts: Verdicts
     equation: SharedEquation
     refusals: Refusals
+    carrying_out: CarryingOut
     # Whether the market is one of the past; what is to be done before the connections are closed.
     replay: bool
     ending: list[Callable[[], None]]
@@ -126,25 +131,43 @@ class Service:
         banks = banks_of(store)
         require_untouched(store, banks)
         create_access(store)
+        create_requests(store)
         with contextlib.ExitStack() as opening:
             logins = opening.enter_context(Logins(store))
             live = opening.enter_context(Live(store, banks))
             verdicts = Verdicts(store, banks)
             opening.callback(verdicts.close)
+            refusals = Refusals()
+            carrying_out = opening.enter_context(CarryingOut(store, banks, live.follower, refusals, withdrawable))
             equation = SharedEquation(store, banks)
             opening.callback(equation.close)
             yield cls(
-                tuple(banks),
-                live,
-                Door(logins),
-                logins,
-                verdicts,
-                equation,
-                Refusals(),
-                replay,
-                [],
-                _declarations(store, banks),
+                banks=tuple(banks),
+                live=live,
+                door=Door(logins),
+                logins=logins,
+                verdicts=verdicts,
+                equation=equation,
+                refusals=refusals,
+                carrying_out=carrying_out,
+                replay=replay,
+                ending=[],
+                declarations=_declarations(store, banks),
             )
+
+    def limit_minor(self) -> int | None:
+        """Up to how much one person of the exchange lets a withdrawal pass alone, in fen; None where nobody may."""
+        with self.logins.reading(role(EXCHANGE, "supervisor")) as connection:
+            row = connection.execute(
+                """
+                SELECT count(*), bool_or(g.per_item IS NULL), max(g.per_item) FROM exchange.grants AS g
+                JOIN exchange.route AS r ON r.id = g.route AND r.name = 'withdrawal'
+                WHERE g.power = 'ask' AND g.ended IS NULL AND g.key IS NULL AND g.grantee = r.asks
+                """
+            ).fetchone()
+        assert row is not None
+        standing, without_cap, most = row
+        return None if not standing else LARGEST_MINOR if without_cap else most
 
     def declared_as(self, ring: Ring) -> bool:
         """Whether every book was declared as `ring` says, to the letter."""

@@ -10,7 +10,7 @@ import typer
 from ringfence.cli.options import JsonOption, LanguageOption, StoreOption, existing_store, spoken
 
 if TYPE_CHECKING:
-    from ringfence.access import Persons
+    from ringfence.access import Duty, Persons
     from ringfence.database import Store
     from ringfence.errors import Language
 
@@ -45,6 +45,14 @@ def add(
         str,
         typer.Option("--party", metavar="PARTY", help="Of which bank, member or client; not needed for the others."),
     ] = "",
+    duty: Annotated[
+        str | None,
+        typer.Option(
+            "--duty",
+            metavar="DUTY",
+            help="Of a person of the exchange: clerk (looks at withdrawals first) or officer (second).",
+        ),
+    ] = None,
     store: StoreOption = None,
     language: LanguageOption = "en",
 ) -> None:
@@ -61,7 +69,7 @@ def add(
     with existing_store(store) as opened:
         persons = _persons(opened)
         party = _party(opened, role, party)
-        password = persons.add(name, role, party)
+        password = persons.add(name, role, party, _duty(duty))
     typer.echo(_WORDS["added"][said].format(name=name, role=role, party=party, password=password))
 
 
@@ -98,6 +106,18 @@ def _persons(store: Store) -> Persons:
     banks_of(store)
     create_access(store)
     return Persons(store)
+
+
+def _duty(duty: str | None) -> Duty | None:
+    from ringfence.access import DUTIES
+    from ringfence.errors import BadInput
+
+    for known in DUTIES:
+        if duty == known:
+            return known
+    if duty is not None:
+        raise BadInput("--duty", duty, f"one of {', '.join(DUTIES)}")
+    return None
 
 
 def _party(store: Store, role: str, party: str) -> str:

@@ -5,6 +5,8 @@ report      what a bank reports of the exchange's account
 transfers   deposits, withdrawals, covers, fees paid out
 live        the circle as it runs: single deposits, and the exchange that follows its banks
 refusals    what was asked for and refused lately
+requests    withdrawals as clients ask for them, and what persons do about them
+carrying_out    what they have let pass
 equation    the money equation at any moment
 verify      every book from zero, and the equation through all of its history
 """

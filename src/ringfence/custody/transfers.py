@@ -40,12 +40,13 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """A client's wish to have `amount_minor` paid out to the account `payee_account`."""
+    """A client's wish to have `amount_minor` paid out to the account `payee_account`; `ref` keeps its signature."""
 
     key: str
     client: str
     amount_minor: int
     payee_account: str
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,7 @@ class Transfers:
                     value_date=day,
                     action=Action.HOLD,
                     payee=withdrawal.payee_account,
+                    ref=withdrawal.ref,
                 )
             )
         outcomes = clerk.post_in_batches(instructions)

@@ -1,7 +1,8 @@
 """The verifier of a whole circle: every ledger from zero, and the money equation through all of its history.
 
 For each bank, whenever the exchange took over a batch of it, what the exchange then had written down must be what was
-there at that batch. Since every posting adds up to zero, the equation then held at every commit of the exchange.
+there at that batch. Since every posting adds up to zero, the equation then held at every commit of the exchange. Where a client
+has signed for a withdrawal, the signature is checked against the words that the posting says.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from ringfence.custody.circle import EXCHANGE
 from ringfence.custody.equation import Equation, EquationReader
+from ringfence.custody.requests import signature_in, signed, words
 from ringfence.database import Store
 from ringfence.ledger import Ledger
 from ringfence.ledger.checkpoint import Checkpoint
@@ -95,6 +97,7 @@ def verify_circle(store: Store, banks: Sequence[str], *, since_last: bool = Fals
     with Ledger(store, EXCHANGE, "auditor") as ledger:
         between += heads.check(ledger)
         exchange = verify(ledger, write_down, _since(heads, EXCHANGE, since_last=since_last))
+        between += _signatures(ledger, exchange.since)
     books: list[Verdict] = []
     there: dict[tuple[str, int], int] = {}
     for bank in banks:
@@ -115,6 +118,23 @@ def verify_circle(store: Store, banks: Sequence[str], *, since_last: bool = Fals
         for book in books:
             _keep(heads, book, reached.get(book.ledger, 0))
     return found
+
+
+def _signatures(exchange: Ledger, since: int) -> list[Finding]:
+    """Withdrawals after batch `since` that say who signed them: that whoever has that key did sign these words."""
+    rows = exchange.rows(
+        """
+        SELECT p.id, s.name, p.amount, p.payee, p.key, p.ref FROM {0}.posting AS p JOIN {0}.party AS s ON s.id = p.subject
+        WHERE p.ref LIKE 'ed25519 %%'
+            AND p.id > coalesce((SELECT first_posting + postings - 1 FROM {0}.batch WHERE id = %s), 0)
+        """,
+        (since,),
+    )
+    return [
+        Finding(EXCHANGE, f"posting {number}", "the client's signature that stands in it is not of these words")
+        for number, client, amount_minor, payee, key, ref in rows
+        if not ((by := signature_in(ref)) and signed(*by, words(client, amount_minor, payee, key)))
+    ]
 
 
 def require_untouched(store: Store, banks: Sequence[str]) -> None:

@@ -28,11 +28,11 @@ from ringfence.margin import market as markets
 from ringfence.margin import parameters as rates_table
 from ringfence.margin.contracts import contract
 from ringfence.margin.day import ClientContract, ClientDay, DayResult, settle_day
-from ringfence.margin.funds import Funds, compute_funds
+from ringfence.margin.funds import Funds
 from ringfence.margin.market import Market
 from ringfence.margin.parameters import Parameters
 from ringfence.margin.positions import Position, Trade
-from ringfence.money import apply_rate, round_up
+from ringfence.margin.standing import standing, trades_of
 
 SCHEMA = "exchange_margin"
 _ROUTES = {
@@ -159,32 +159,14 @@ class DayEnd:
 
     def trades(self, day: datetime.date) -> list[Trade]:
         """The trades that were booked for `day`, in the order of their numbers."""
-        rows = self._rows(
-            "SELECT trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor "
-            "FROM exchange_margin.trade WHERE day = %s ORDER BY trade_no",
-            day,
-        )
-        return [Trade(*row) for row in rows]
+        return trades_of(self._connection, day)
 
     def funds(self, day: datetime.date) -> dict[str, Funds]:
         """Every client's funds during `day`: the margin of the evening before, and of what was opened since.
 
         Errors: ParameterUnknown.
         """
-        margins = {client: margin for client, (margin, _) in self.requirements().items()}
-        for trade in () if self._is_planned(day) else self.trades(day):
-            rate = self._parameters.rates(trade.contract, day).margin
-            value = contract(trade.contract).value_minor(trade.lots, trade.price_minor)
-            for client, offset in ((trade.buyer, trade.buyer_offset), (trade.seller, trade.seller_offset)):
-                if offset == "open":
-                    margins[client] = margins.get(client, 0) + apply_rate(value, rate, round_up)
-        cash = self._circle.settlement.rows(
-            "SELECT owner, balance, held_out FROM {}.balances WHERE kind = 'client-cash' AND unit = 'CNY'"
-        )
-        return {
-            client: compute_funds(cash_minor=balance, margin_minor=margins.get(client, 0), frozen_minor=held)
-            for client, balance, held in cash
-        }
+        return standing(self._connection, day, self._parameters)
 
     # -- the day ----------------------------------------------------------------------------------------------------
 

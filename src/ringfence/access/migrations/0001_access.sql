@@ -4,6 +4,8 @@ CREATE TABLE person (
     role text NOT NULL CHECK (role IN ('exchange', 'bank', 'member', 'client', 'supervisor')),
     -- Of which institution; a client is its own.
     party text NOT NULL,
+    -- What a person of the exchange does about withdrawals: look at them first, or second; never both. Else it reads.
+    duty text CHECK (duty IS NULL OR duty IN ('clerk', 'officer') AND role = 'exchange'),
     -- What the password's scrypt hash is, with its salt; the password itself is nowhere.
     secret text NOT NULL,
     made timestamptz NOT NULL DEFAULT clock_timestamp(),

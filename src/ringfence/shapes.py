@@ -1,4 +1,4 @@
-"""What goes in and comes out. Amounts are exact decimal text with their unit beside them, never JSON numbers.
+"""What goes over HTTP, in and out. Amounts are exact decimal text with their unit beside them, never JSON numbers.
 
 Cursors are opaque: `next` of one page is what to give for the page after it, and null where there is none.
 """
@@ -8,31 +8,13 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Literal
 
-from fastapi import Header, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from ringfence.access import Role
-from ringfence.ledger.readings import AccountRow, PostingRow
-from ringfence.money import render, unit
+from ringfence.access import Duty, Role
 
 # Text without control characters; the largest is far below what the kernel can keep.
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Amount = Annotated[str, Field(max_length=40, examples=["200000.00"])]
-
-IdempotencyKey = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=180,
-        pattern=r"^[\x21-\x7e]+$",
-        description="Used once. The same request with the same key is carried out once, however often it is sent.",
-    ),
-]
-BookName = Annotated[str, Path(max_length=60, description="exchange, or a bank's name")]
-PartyName = Annotated[str, Path(max_length=100)]
-Limit = Annotated[int, Query(ge=1, le=200, description="At most so many rows.")]
-Cursor = Annotated[int | None, Query(ge=0, le=2**53, description="`next` of the page before.")]
 
 
 class _Closed(BaseModel):
@@ -55,12 +37,32 @@ class DepositAsked(_Closed):
     unit: Literal["CNY"] = "CNY"
 
 
+class WithdrawalAsked(_Closed):
+    """A client's signed words: `ringfence withdrawal 1`, then a line each for client, amount with its unit, payee and key.
+
+    The key that is signed is `withdrawal:CLIENT:` and the Idempotency-Key. Ed25519; both in hexadecimal.
+    """
+
+    amount: Amount
+    unit: Literal["CNY"] = "CNY"
+    payee_account: _Name
+    public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    signature: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+
+class RefusalAsked(_Closed):
+    """Why a person refuses."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class PersonShown(_Closed):
     """Somebody who is in, and until when."""
 
     name: str
     role: Role
     party: str
+    duty: Duty | None
     until: datetime.datetime
 
 
@@ -237,43 +239,48 @@ class VerdictShown(_Closed):
     findings: list[FindingShown]
 
 
-def account_shown(row: AccountRow) -> AccountShown:
-    """An account in words."""
-    measured = unit(row.name.unit)
-    return AccountShown(
-        id=row.id,
-        **row.name._asdict(),
-        number=row.number,
-        balance=render(row.balance_minor, measured),
-        held=render(row.held_out_minor, measured),
-    )
+class CheckShown(_Closed):
+    """A check: null while it waits for somebody."""
+
+    name: str
+    passes: bool | None
+    figures: dict[str, str | int | None]
 
 
-def posting_shown(row: PostingRow) -> PostingShown:
-    """A posting in words."""
-    measured = unit(row.unit)
-    return PostingShown(
-        id=row.id,
-        batch=row.batch,
-        recorded_at=row.recorded_at,
-        day=row.day,
-        action=row.action,
-        route=row.route,
-        subject=row.subject,
-        amount=render(row.amount_minor, measured),
-        unit=row.unit,
-        value_date=row.value_date,
-        key=row.key,
-        payee=row.payee,
-        ref=row.ref,
-        about=row.about,
-        entries=[
-            EntryShown(
-                kind=entry.account.kind,
-                owner=entry.account.owner,
-                amount=render(entry.amount_minor, unit(entry.account.unit)),
-                balance=render(entry.balance_minor, unit(entry.account.unit)),
-            )
-            for entry in row.entries
-        ],
-    )
+class StepShown(_Closed):
+    """What a person did, and when."""
+
+    step: str
+    person: str
+    at: datetime.datetime
+
+
+class WithdrawalShown(_Closed):
+    """A withdrawal that was asked for, and what became of it; `checks` at the ledger's `version`, for whoever may see them."""
+
+    number: int
+    key: str
+    client: str
+    title: str
+    member: str
+    amount: str
+    unit: str
+    payee: str
+    asked_at: datetime.datetime
+    state: Literal["asked", "audited", "passed", "sent", "unknown", "posted", "refused"]
+    steps: list[StepShown]
+    reason_en: str | None
+    reason_zh: str | None
+    signature: str
+    public_key: str
+    hold: int | None
+    posting: int | None
+    version: int | None
+    checks: list[CheckShown] | None
+
+
+class WithdrawalPage(_Closed):
+    """A page of withdrawals."""
+
+    items: list[WithdrawalShown]
+    next: int | None

@@ -1,0 +1,132 @@
+"""Carrying out the withdrawals that persons have let pass: held, ordered from the bank, posted or released.
+
+One thread does it, the exchange's only one to do so. It goes by what is written down and by key, so whoever was interrupted
+does the same again and nothing happens twice. A moment before the money is held it looks once more at the signature and at
+what may leave the circle; what has changed meanwhile stops the withdrawal, with the reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+
+from ringfence.custody.circle import Circle
+from ringfence.custody.live import Follower
+from ringfence.custody.refusals import Refusals
+from ringfence.custody.requests import NotSigned, Request, requests
+from ringfence.custody.transfers import Transfers, Withdrawal
+from ringfence.database import Store
+from ringfence.errors import RingfenceError
+from ringfence.ledger import Control, Grant, Refusal
+
+_LOOKS_EVERY_S = 0.5
+_TRIES_AGAIN_S = 1.0
+_ANOTHER_DAY = (Control.SHUT, Control.DAY, Control.DATED)
+_log = logging.getLogger(__name__)
+
+
+class CarryingOut:
+    """The thread; `withdrawable` tells what may leave the circle for a client now, as the clerk's connection reads it."""
+
+    def __init__(
+        self,
+        store: Store,
+        banks: Sequence[str],
+        follower: Follower,
+        refusals: Refusals,
+        withdrawable: Callable[[psycopg.Connection[Any], str], int],
+    ) -> None:
+        self._store = store
+        self._banks = tuple(banks)
+        self._follower = follower
+        self._refusals = refusals
+        self._withdrawable = withdrawable
+        self._nudge = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="ringfence carrying out", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> CarryingOut:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish what is under way, and stop."""
+        self._closing = True
+        self._nudge.set()
+        self._thread.join()
+
+    def nudge(self) -> None:
+        """Something may be there to carry out."""
+        self._nudge.set()
+
+    def _run(self) -> None:
+        circle: Circle | None = None
+        while not self._closing:
+            self._nudge.wait(_LOOKS_EVERY_S)
+            self._nudge.clear()
+            try:
+                circle = circle or Circle(self._store, self._banks)
+                self._look(circle)
+            except (psycopg.Error, RingfenceError, TimeoutError) as error:
+                _log.warning("withdrawals are not carried out: %s", " ".join(str(error).split()))
+                if circle is not None and any(ledger.connection.closed for ledger in circle.ledgers):
+                    with contextlib.suppress(psycopg.Error):
+                        circle.close()
+                    circle = None
+                self._nudge.wait(_TRIES_AGAIN_S)
+            except Exception:  # noqa: BLE001 - said loudly, and tried again
+                _log.exception("withdrawals are not carried out")
+                self._nudge.wait(_TRIES_AGAIN_S)
+        if circle is not None:
+            circle.close()
+
+    def _look(self, circle: Circle) -> None:
+        clerk = circle.clerk
+        ((shut,),) = clerk.rows("SELECT day <= closed_through FROM {}.head")
+        waiting = requests(clerk.connection, limit_of(clerk.granted("withdrawal")), waiting=True)
+        due = [request for request in waiting if request.state == "passed"]
+        # While no day is open, they wait.
+        if not due or shut:
+            return
+        transfers = Transfers(circle, self._follower.catch_up)
+        for request in reversed(due):
+            self._carry_out(circle, transfers, request)
+
+    def _carry_out(self, circle: Circle, transfers: Transfers, request: Request) -> None:
+        clerk = circle.clerk
+        if not request.is_signed:
+            error = NotSigned(client=request.client)
+            self._stop(circle, request, (error.text("en"), error.text("zh")))
+            return
+        if request.client not in clerk.parties:
+            clerk.refresh()
+        asked = Withdrawal(request.key, request.client, request.amount_minor, request.payee, request.ref)
+        most = self._withdrawable(clerk.connection, request.client)
+        approved = request.by("approved") is not None
+        refused = transfers.withdraw(clerk.day, [asked], {request.client: most}, second=lambda withdrawal: approved)
+        for refusal in refused:
+            if isinstance(refusal, Refusal) and refusal.control in _ANOTHER_DAY:
+                # The day was closed this moment: it waits for the next.
+                continue
+            reason = refusal.reason("en"), refusal.reason("zh")
+            self._refusals.tell(request.client, request.amount_minor, "K4", reason)
+            self._stop(circle, request, reason)
+
+    def _stop(self, circle: Circle, request: Request, reason: tuple[str, str]) -> None:
+        circle.clerk.rows("SELECT exchange_requests.stop(%s, %s, %s)", (request.key, *reason))
+
+
+def limit_of(grants: Sequence[Grant]) -> int | None:
+    """Up to how much the clerk lets out alone: the widest of its standing grants; None without any, all without a cap."""
+    caps = [grant.caps.per_item_minor for grant in grants]
+    if not caps:
+        return None
+    return 10**15 if None in caps else max(cap for cap in caps if cap is not None)
