@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ PATIENCE_MS = 240_000
 
 
 class Picture(NamedTuple):
-    """What is shown to whom, in which language, how wide and in which light."""
+    """What is shown to whom, in which language, how wide and in which light; after a click, where there is one."""
 
     name: str
     who: str
@@ -36,11 +37,23 @@ class Picture(NamedTuple):
     size: tuple[int, int]
     scheme: str
     wait_for: str = "#ticker li"
+    path: str = ""
+    click: str = ""
 
 
 WANTED = (
     Picture("circle.en.png", "exchange", "en", (1440, 1010), "light", "#part-circle .refusal"),
     Picture("circle.zh.png", "supervisor", "zh", (1440, 1010), "dark", "#part-circle .refusal"),
+    Picture(
+        "withdrawals.en.png",
+        "clerk",
+        "en",
+        (1440, 900),
+        "light",
+        "a[href$='/withdrawals/1']",
+        "withdrawals",
+        "a[href$='/withdrawals/1']",
+    ),
     Picture("member.en.png", "m1", "en", (1280, 640), "light"),
     Picture("client.zh.png", "m1-c00001", "zh", (390, 780), "light"),
 )
@@ -88,7 +101,14 @@ def _take(browser: Browser, picture: Picture, address: str, password: str) -> No
     page.fill("#name", picture.who)
     page.fill("#password", password)
     page.click("button.main")
+    page.wait_for_url(f"**/{picture.language}/")
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while picture.path and not page.query_selector(picture.wait_for) and time.monotonic() < deadline:
+        page.goto(f"{address}/{picture.language}/{picture.path}")
+        page.wait_for_timeout(1_000)
     page.wait_for_selector(picture.wait_for, timeout=PATIENCE_MS)
+    if picture.click:
+        page.click(picture.click)
     # Something under way.
     page.wait_for_timeout(2_500)
     page.screenshot(path=PICTURES / picture.name)

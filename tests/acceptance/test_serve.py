@@ -74,7 +74,9 @@ def come_in(address: str, name: str, password: str) -> httpx.Client:
 
 def test_a_market_is_served_and_its_statements_add_up(folder: Path) -> None:
     with serving(folder) as (address, passwords):
-        assert set(passwords) == {"exchange", "bank_a", "bank_b", "m1", "m1-c00001", "supervisor"}
+        assert set(passwords) == {
+            "exchange", "clerk", "officer", "bank_a", "bank_b", "m1", "m1-c00001", "supervisor",
+        }  # fmt: skip
         with come_in(address, "exchange", passwords["exchange"]) as exchange:
             equation = exchange.get("/v1/equation").json()
             assert (equation["holds"], equation["difference"]) == (True, "0.00")
@@ -174,7 +176,7 @@ def test_a_client_asks_from_a_terminal_and_a_clerk_looks(folder: Path) -> None:
     assert "not there yet" in ringfence_without_store("key", "new", str(key), code=2)
     ringfence(folder, "key", "register", "m1-c00004", public)
     passwords = {
-        "clerk": ringfence(folder, "person", "add", "clerk", "--role", "exchange", "--duty", "clerk").split()[-1],
+        "clerk": ringfence(folder, "person", "add", "clerk-2", "--role", "exchange", "--duty", "clerk").split()[-1],
         "c4": ringfence(folder, "person", "add", "c4", "--role", "client", "--party", "m1-c00004").split()[-1],
     }
     with serving(folder) as (address, _):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from ringfence.access import Door, Role, create_access
+from ringfence.access import Door, Person, create_access
 from ringfence.api.checks import withdrawable
 from ringfence.custody import (
     EXCHANGE,
@@ -190,17 +190,24 @@ class Service:
             return role(EXCHANGE, logins[person_role]) if person_role in logins else None
         return role(book, "auditor") if person_role == "bank" and party == book else None
 
-    def somebody(self) -> list[tuple[Role, str]]:
-        """For each role, and each bank, an institution that somebody could come in for: the first of its kind."""
-        with self.logins.reading(role(EXCHANGE, "auditor"), "") as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT ON (role) role, name FROM exchange.party WHERE role IN ('member', 'client') ORDER BY role, id"
-            ).fetchall()
-        first = dict(rows)
-        found: list[tuple[Role, str]] = [("exchange", EXCHANGE), *(("bank", bank) for bank in self.banks)]
-        kinds: tuple[Role, ...] = ("member", "client")
-        found += [(kind, first[kind]) for kind in kinds if kind in first]
-        return [*found, ("supervisor", "supervisor")]
+    def somebody(self) -> list[Person]:
+        """For each role, duty and bank somebody who could come in: of members and clients, for the first."""
+        with self.logins.reading(role(EXCHANGE, "supervisor")) as connection:
+            first = dict(
+                connection.execute(
+                    "SELECT DISTINCT ON (role) role, name FROM exchange.party WHERE role IN ('member', 'client') "
+                    "ORDER BY role, id"
+                ).fetchall()
+            )
+        return [
+            Person("exchange", "exchange", EXCHANGE),
+            Person("clerk", "exchange", EXCHANGE, "clerk"),
+            Person("officer", "exchange", EXCHANGE, "officer"),
+            *(Person(bank, "bank", bank) for bank in self.banks),
+            *(Person(first["member"], "member", first["member"]) for _ in [0] if "member" in first),
+            *(Person(first["client"], "client", first["client"]) for _ in [0] if "client" in first),
+            Person("supervisor", "supervisor", "supervisor"),
+        ]
 
 
 def _declarations(store: Store, banks: Sequence[str]) -> dict[str, str]:

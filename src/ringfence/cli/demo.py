@@ -131,7 +131,10 @@ def _go_on(store: Store, plan: Plan, port: int, language: Language) -> None:
     from ringfence.demo.live import GoingOn
 
     typer.echo("\n" + _WORDS["going_on"][language])
-    with Service.open(store, replay=True) as service, GoingOn(store, plan, service.live, service.refusals):
+    with (
+        Service.open(store, replay=True) as service,
+        GoingOn(store, plan, service.live, service.refusals, service.logins),
+    ):
         answer(store, service, port, language)
 
 

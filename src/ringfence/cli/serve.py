@@ -74,6 +74,6 @@ def _make_persons(store: Store, service: Service, language: Language) -> None:
     if persons.all():
         return
     typer.echo(_WORDS["persons"][language])
-    for role, name in service.somebody():
-        password = persons.add(name, role, name)
-        typer.echo(_WORDS["person"][language].format(role=role, name=name, password=password))
+    for person in service.somebody():
+        password = persons.add(person.name, person.role, person.party, person.duty)
+        typer.echo(_WORDS["person"][language].format(role=person.role, name=person.name, password=password))

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from ringfence import ring
 from ringfence.api import Service
 from ringfence.api.visitor import language_of
-from ringfence.console import pages, rendering
+from ringfence.console import pages, queue_pages, rendering
 from ringfence.console.hubs import Hubs
 from ringfence.console.words import LANGUAGES
 from ringfence.errors import Language, RingfenceError
@@ -46,6 +46,8 @@ def install(app: FastAPI, service: Service) -> None:
         await hubs.stop()
 
     app.router.lifespan_context = lifespan
+    # The queue first: its address would be a page of its own otherwise.
+    app.include_router(queue_pages.router)
     app.include_router(pages.router)
 
     @app.exception_handler(pages.NotIn)

@@ -119,7 +119,7 @@ def page(state: OwnState, language: Language, name: str, role_word: str) -> str:
     made = PAINTER.parts(state, language)
     return templates().get_template("own.html").render(
         w=words, language=language, other="en" if language == "zh" else "zh", path="", state=state, parts=made.html,
-        answer=answer(state, words), person={"name": name}, role_word=role_word, sees_circle=False,
+        answer=answer(state, words), person={"name": name}, role_word=role_word, sees_circle=False, here="circle",
     )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ async def door(language: Spoken) -> HTMLResponse:
 @router.post("/{language}/in")
 async def come_in(language: Spoken, request: Request) -> Response:
     """Come in by name and password."""
-    _require_own(request)
+    require_own(request)
     said = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
     name, password = (said.get(field, [""])[0] for field in ("name", "password"))
     service: Service = request.app.state.service
@@ -100,7 +100,7 @@ async def come_in(language: Spoken, request: Request) -> Response:
 @router.post("/{language}/out")
 async def leave(language: Spoken, request: Request) -> Response:
     """Leave."""
-    _require_own(request)
+    require_own(request)
     service: Service = request.app.state.service
     token = request.cookies.get(COOKIE, "")
     if token:
@@ -117,12 +117,12 @@ async def circle_page(language: Spoken, request: Request, session: In) -> HTMLRe
     if person.role in SEES_THE_CIRCLE:
         as_table = request.query_params.get("as") == "table"
         said = rendering.page(
-            hubs.circle.state, language, person.name, _role_word(person.role, language), as_table=as_table
+            hubs.circle.state, language, person.name, role_word(person.role, language), as_table=as_table
         )
     else:
         own = await asyncio.to_thread(hubs.own, session)
-        said = own_rendering.page(own, language, person.name, _role_word(person.role, language))
-    return HTMLResponse(said, headers=_headers(language))
+        said = own_rendering.page(own, language, person.name, role_word(person.role, language))
+    return HTMLResponse(said, headers=headers_for(language))
 
 
 @router.get("/{language}/stream")
@@ -160,7 +160,8 @@ def _hubs(request: Request) -> Hubs:
     return hubs
 
 
-def _role_word(role: Role, language: Language) -> str:
+def role_word(role: Role, language: Language) -> str:
+    """What a role is called."""
     words = Words(language)
     said: dict[Role, str] = {
         "exchange": words("exchange"),
@@ -172,7 +173,7 @@ def _role_word(role: Role, language: Language) -> str:
     return said[role]
 
 
-def _require_own(request: Request) -> None:
+def require_own(request: Request) -> None:
     """A form that another site's page sent is not taken. Errors: BadInput."""
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site", "same-origin")
@@ -184,12 +185,13 @@ def _require_own(request: Request) -> None:
 def _door(language: Language, name: str, wrong: str, status: int = 200) -> HTMLResponse:
     said = rendering.templates().get_template("enter.html").render(
         w=Words(language), language=language, other="en" if language == "zh" else "zh", path="in", person=None, state=None,
-        name=name, wrong=wrong, role_word="", sees_circle=False,
+        name=name, wrong=wrong, role_word="", sees_circle=False, here="in",
     )  # fmt: skip
-    return HTMLResponse(said, status, headers=_headers(language))
+    return HTMLResponse(said, status, headers=headers_for(language))
 
 
-def _headers(language: Language) -> dict[str, str]:
+def headers_for(language: Language) -> dict[str, str]:
+    """The headers of every page."""
     return {
         "Content-Security-Policy": POLICY,
         "Content-Language": language,

@@ -138,6 +138,7 @@ def _texts(state: CircleState, words: Words) -> dict[str, str]:
         "t-transit": exact(state.in_transit_minor),
         "t-fees": exact(state.fees_due_minor),
         "t-suspense": exact(state.suspense_minor + state.in_settlement_minor),
+        "t-queue": count(state.to_audit) if state.to_audit else "",
         "t-rate": words("{count} a minute", count=count(state.a_minute)),
         "t-head": f"{state.head[:4]}…{state.head[-4:]}",
     }
@@ -191,6 +192,15 @@ def verified_words(verified: Verified, words: Words) -> str:
 
 def _waits(state: CircleState, words: Words) -> list[tuple[str, str, str]]:
     lines = []
+    if state.to_audit and state.to_audit_since is not None:
+        minutes = int((state.read_at - state.to_audit_since).total_seconds()) // 60
+        lines.append(
+            (
+                count(state.to_audit),
+                words("withdrawals for a person"),
+                words("oldest {count} min", count=count(minutes)),
+            )
+        )
     if state.held:
         lines.append((count(state.held), words("held, not yet answered by the bank"), exact(state.held_minor)))
     if state.in_transit_minor:
@@ -299,7 +309,7 @@ def page(state: CircleState, language: Language, name: str, role_word: str, *, a
     return templates().get_template("circle.html").render(
         w=words, language=language, other="en" if language == "zh" else "zh", path="?as=table" if as_table else "",
         state=state, parts=made.html, answer=answer(state, words), as_table=as_table, chips=chips,
-        rate=made.texts["t-rate"], head=made.texts["t-head"], person={"name": name}, role_word=role_word, sees_circle=True,
+        rate=made.texts["t-rate"], head=made.texts["t-head"], person={"name": name}, role_word=role_word, sees_circle=True, here="circle", waiting=made.texts["t-queue"],
     )  # fmt: skip
 
 

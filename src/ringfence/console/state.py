@@ -101,6 +101,9 @@ class CircleState:
     since: datetime.datetime | None
     moves: tuple[Move, ...]
     a_minute: int
+    # Withdrawals that wait for a person, and since when the oldest does.
+    to_audit: int
+    to_audit_since: datetime.datetime | None
     refused: dict[Outside, int]
     refused_in_all: int
     head: str

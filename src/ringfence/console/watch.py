@@ -81,6 +81,12 @@ _WHO = """
     LEFT JOIN {0}.party AS m ON m.id = c.member LEFT JOIN {0}.binding AS b ON b.client = c.name AND NOT b.waiting
     WHERE c.name = ANY (%s)
 """
+_ASKED = """
+    SELECT count(*), min(w.asked_at) FROM exchange_requests.withdrawal AS w
+    WHERE NOT EXISTS (SELECT FROM {0}.posting AS p WHERE p.key = w.key)
+        AND NOT EXISTS (SELECT FROM exchange_requests.stopped AS s WHERE s.withdrawal = w.key)
+        AND NOT EXISTS (SELECT FROM exchange_requests.step AS s WHERE s.withdrawal = w.key AND s.step = 'refused')
+"""
 _HEAD = "SELECT batch, posting, day, closed_through, link FROM {}.head"
 
 
@@ -103,6 +109,7 @@ class CircleWatch:
         self._banks: dict[str, _Bank] = {}
         self._exchange = 0
         self._refused = 0
+        self._to_audit: tuple[int, datetime.datetime | None] = (0, None)
         self._outsides: dict[Outside, int] = {}
         self._moves: deque[Move] = deque(maxlen=KEPT_MOVES)
         self._seen_at: deque[tuple[float, int]] = deque()
@@ -122,6 +129,7 @@ class CircleWatch:
             _, posting, day, closed_through, link = _one(connection, EXCHANGE, _HEAD)
             self._read_places(connection, day)
             held, held_minor = _one(connection, EXCHANGE, _HELD)
+            self._to_audit = _one(connection, EXCHANGE, _ASKED)
             fresh += self._exchange_moves(connection, posting)
             fresh += self._refusals(connection)
         transit: dict[PlaceName, int] = {}
@@ -176,6 +184,8 @@ class CircleWatch:
             since=None,
             moves=tuple(self._moves),
             a_minute=self._a_minute(fresh),
+            to_audit=self._to_audit[0],
+            to_audit_since=self._to_audit[1],
             refused=self._outsides,
             refused_in_all=self._refused,
             head=link.hex(),

@@ -25,7 +25,8 @@ from ringfence.custody import (
     Transfers,
     Withdrawal,
 )
-from ringfence.database import Store
+from ringfence.database import Logins, Store
+from ringfence.demo.asking import Asking
 from ringfence.demo.people import BANKS, MEMBERS, RESERVE_BANK, people
 from ringfence.demo.run import Plan, alone, last_of_month
 from ringfence.demo.wishes import Wishes, morning, wish
@@ -51,12 +52,19 @@ class GoingOn:
     """
 
     def __init__(
-        self, store: Store, plan: Plan, live: Live, refusals: Refusals, seconds_a_day: float = SECONDS_A_DAY
+        self,
+        store: Store,
+        plan: Plan,
+        live: Live,
+        refusals: Refusals,
+        logins: Logins | None = None,
+        seconds_a_day: float = SECONDS_A_DAY,
     ) -> None:
         self._store = store
         self._plan = plan
         self._live = live
         self._refusals = refusals
+        self._logins = logins
         self._seconds_a_day = seconds_a_day
         self._closing = threading.Event()
         self.day: datetime.date | None = None
@@ -83,7 +91,8 @@ class GoingOn:
     def _run(self) -> None:
         try:
             with self._store.connect() as administrator, alone(administrator), Circle(self._store, BANKS) as circle:
-                market = _Market(circle, self._plan, self._live, self._refusals)
+                asking = Asking(self._store, self._logins, self._plan.seed) if self._logins else None
+                market = _Market(circle, self._plan, self._live, self._refusals, asking)
                 for day in self._plan.all_days()[self._plan.days :]:
                     self.day = day
                     self._live_through(market, day)
@@ -108,11 +117,14 @@ class GoingOn:
 class _Market:
     """What happens in it, step by step."""
 
-    def __init__(self, circle: Circle, plan: Plan, live: Live, refusals: Refusals) -> None:
+    def __init__(
+        self, circle: Circle, plan: Plan, live: Live, refusals: Refusals, asking: Asking | None = None
+    ) -> None:
         self._circle = circle
         self._plan = plan
         self._live = live
         self._refusals = refusals
+        self._asking = asking
         self._people = people(plan.clients, plan.seed)
         self._clients = {person.client.name: person.client for person in self._people}
         self._transfers = Transfers(circle, live.follower.catch_up)
@@ -160,6 +172,8 @@ class _Market:
                 yield partial(self._to_another, day, number, name, other.account_number)
             elif chance < 0.035:
                 yield partial(self._to_the_member, day, number, rng.choice(MEMBERS).name)
+            elif chance < 0.06 and self._asking is not None:
+                yield partial(self._sign_for_some, day, number, name, share * 4)
             elif chance < 0.5:
                 yield partial(self._some_out, day, number, name, share)
             else:
@@ -179,6 +193,12 @@ class _Market:
         if amount >= _SMALLEST_MINOR:
             account = self._clients[name].account_number
             self._take_out(day, Withdrawal(f"out:{day}:{number}", name, amount - amount % 100, account), most)
+
+    def _sign_for_some(self, day: datetime.date, number: int, name: str, percent: int) -> None:
+        """Somebody asks in signed words, and waits for the exchange's persons: whoever looks at the pages."""
+        amount = self._day_end.funds(day)[name].withdrawable_minor * percent // 100
+        if self._asking is not None and amount >= _SMALLEST_MINOR:
+            self._asking.ask(f"{day}:{number}", self._clients[name], amount - amount % 100)
 
     def _to_another(self, day: datetime.date, number: int, name: str, account: str) -> None:
         """Somebody asks to be paid to another client's account."""

@@ -27,6 +27,7 @@ from ringfence.custody import (
     create_circle,
     require_untouched,
 )
+from ringfence.custody.requests import SCHEMA as REQUESTS
 from ringfence.database import SchemaChanged, Store, drop_ledger, ledgers, migrate_ledger, sql_files
 from ringfence.demo.people import (
     BANKS,
@@ -198,7 +199,7 @@ def _prepare(store: Store, administrator: psycopg.Connection[Any], plan: Plan) -
         with contextlib.suppress(SchemaChanged, DeclaredOtherwise):
             _create(store)
             return True
-    for schema in ("demo", "access", SCHEMA, *BANKS, EXCHANGE):
+    for schema in ("demo", "access", REQUESTS, SCHEMA, *BANKS, EXCHANGE):
         drop_ledger(administrator, schema)
         Heads(store).forget(schema)
     _create(store)

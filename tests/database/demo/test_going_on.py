@@ -21,7 +21,7 @@ def test_days_go_on_and_everything_adds_up(store: Store) -> None:
     days = PLAN.all_days()[PLAN.days :]
     with Service.open(store, replay=True) as service, EquationReader(store, BANKS) as reader:
         assert Persons(store).all() == []
-        with GoingOn(store, PLAN, service.live, service.refusals, seconds_a_day=8) as market:
+        with GoingOn(store, PLAN, service.live, service.refusals, service.logins, seconds_a_day=8) as market:
             deadline = time.monotonic() + 60
             seen = 0
             while market.day != days[1] and market.trouble is None and time.monotonic() < deadline:

@@ -36,6 +36,8 @@ def state(**changed: Any) -> CircleState:
         "since": None,
         "moves": (),
         "a_minute": 12,
+        "to_audit": 0,
+        "to_audit_since": None,
         "refused": {},
         "refused_in_all": 0,
         "head": "9f3c" + "0" * 56 + "e1a7",
