@@ -176,7 +176,7 @@ def test_a_client_asks_from_a_terminal_and_a_clerk_looks(folder: Path) -> None:
     assert "not there yet" in ringfence_without_store("key", "new", str(key), code=2)
     ringfence(folder, "key", "register", "m1-c00004", public)
     passwords = {
-        "clerk": ringfence(folder, "person", "add", "clerk-2", "--role", "exchange", "--duty", "clerk").split()[-1],
+        "clerk-2": ringfence(folder, "person", "add", "clerk-2", "--role", "exchange", "--duty", "clerk").split()[-1],
         "c4": ringfence(folder, "person", "add", "c4", "--role", "client", "--party", "m1-c00004").split()[-1],
     }
     with serving(folder) as (address, _):
@@ -188,11 +188,11 @@ def test_a_client_asks_from_a_terminal_and_a_clerk_looks(folder: Path) -> None:
         account = "6202000000000004"
         said = call("c4", "withdraw", account, "10.00", "--sign-with", str(key))
         assert re.search(r"key: [0-9a-f]{32}\n +1 +10\.00 CNY +m1-c00004 +asked", said)
-        said = call("clerk", "look", "1", "--language", "zh")
+        said = call("clerk-2", "look", "1", "--language", "zh")
         assert said.count("✓") == 6
         # The market is over: it has passed, and waits for a day.
-        assert "passed" in call("clerk", "audit", "1")
-        assert "passed" in call("clerk", "withdrawals", "--waiting")
+        assert "passed" in call("clerk-2", "audit", "1")
+        assert "passed" in call("clerk-2", "withdrawals", "--waiting")
         assert "no power (K1)" in call("c4", "approve", "1", code=2)
         assert "closing" in call("c4", "statement", "m1-c00004", "2020-03-10")
         assert "not usable" in call("c4", "withdraw", account, "ten", "--sign-with", str(key), code=2)

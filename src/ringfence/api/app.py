@@ -37,9 +37,9 @@ def create_app(service: Service, *more: Callable[[FastAPI, Service], None]) -> A
     app.state.service = service
     app.include_router(endpoints.router)
     app.include_router(withdrawals.router)
+    problems.install(app)
     for install in more:
         install(app, service)
-    problems.install(app)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return Limits(app)
 

@@ -25,9 +25,8 @@ from ringfence.errors import Language, RingfenceError
 EVERY_S = 0.25
 _BEAT_S = 1.0
 _BACKLOG = 40
-# Reading may take a twentieth of the time; a circle that takes longer to read is read less often.
-_SHARE = 20
-_NOT_SENT_BY_THEMSELVES = ("circle", "strip", "places")
+# Sent again only where more has changed in it than its texts, which are sent by name.
+_BY_SHAPE = ("circle",)
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +138,8 @@ class Hub(Generic[S]):
                     _log.warning("what pages show cannot be read: %s", error)
                 self.trouble = error
             took = time.monotonic() - started
-            await asyncio.sleep(max(EVERY_S - took, took * _SHARE / 10 if took > EVERY_S else 0.0, 0.02))
+            # What takes long to read is read half of the time.
+            await asyncio.sleep(max(EVERY_S - took, took if took > EVERY_S else 0.0))
 
     def _send(self, fresh: Sequence[Move]) -> None:
         kinds = {(page.language, page.as_table) for page in self._pages}
@@ -159,20 +159,19 @@ class Hub(Generic[S]):
         changed = {
             name: html
             for name, html in made.html.items()
-            if html != before.html.get(name) and (reshaped or name not in _NOT_SENT_BY_THEMSELVES[:1])
+            if html != before.html.get(name) and (reshaped or name not in _BY_SHAPE)
         }
-        # That it was read again is told by the clock.
-        if set(changed) == {"equation"} and made.texts == before.texts and not reshaped and int(time.monotonic()) % 5:
-            changed = {}
+        # Into parts that are sent anew, every text is put; else those that differ.
+        texts = made.texts if changed else dict(made.texts.items() - before.texts.items())
         message = self._partials(changed)
-        if fresh or made.texts != before.texts:
-            message += _event("flow", self._painter.flow(self.state, fresh, made.texts, language))
+        if fresh or texts:
+            message += _event("flow", self._painter.flow(self.state, fresh, texts, language))
         return message
 
     def _whole(self, page: _Page) -> str:
         made = self._painter.parts(self.state, page.language, as_table=page.as_table)
         self._sent.setdefault((page.language, page.as_table), made)
-        return self._partials(made.html)
+        return self._partials(made.html) + _event("flow", self._painter.flow(self.state, (), made.texts, page.language))
 
     def _partials(self, html: dict[str, Markup]) -> str:
         if not html:

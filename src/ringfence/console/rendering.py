@@ -102,7 +102,7 @@ def parts(state: CircleState, language: Language, *, as_table: bool = False) -> 
         "alarm": macros.alarm(state, words, missing(state, words), verified_words(state.verified, words)),  # type: ignore[attr-defined]
         "equation": macros.equation(  # type: ignore[attr-defined]
             state, words, bars.bars(state, words), _sums(state, words)[:-1], exact(state.missing_minor), _transit(state, words),
-            verified_words(state.verified, words), words("read from all banks at {at}", at=clock(state.read_at)),
+            verified_words(state.verified, words),
         ),
         "waits": macros.waits(_waits(state, words), words),  # type: ignore[attr-defined]
         "ticker": macros.ticker([row_of(move, words) for move in state.moves[:SHOWN_MOVES]], words),  # type: ignore[attr-defined]
@@ -138,6 +138,7 @@ def _texts(state: CircleState, words: Words) -> dict[str, str]:
         "t-transit": exact(state.in_transit_minor),
         "t-fees": exact(state.fees_due_minor),
         "t-suspense": exact(state.suspense_minor + state.in_settlement_minor),
+        "t-read": words("read from all banks at {at}", at=clock(state.read_at)),
         "t-queue": count(state.to_audit) if state.to_audit else "",
         "t-rate": words("{count} a minute", count=count(state.a_minute)),
         "t-head": f"{state.head[:4]}…{state.head[-4:]}",
@@ -155,6 +156,7 @@ def _texts(state: CircleState, words: Words) -> dict[str, str]:
 
 def flow(state: CircleState, fresh: Sequence[Move], texts: dict[str, str], language: Language) -> str:
     """What has moved, for the picture: dots merged by place and way, labels that change for a moment, and the texts."""
+    words = Words(language)
     lanes: Counter[tuple[str, str]] = Counter()
     labels = {}
     shown = {place.name for side in _sides(state) for place, others in chosen(side, state.foreground) if not others}
@@ -165,9 +167,18 @@ def flow(state: CircleState, fresh: Sequence[Move], texts: dict[str, str], langu
         key = f"{name.bank}.{name.member}"
         lanes[key, move.way] += move.count
         sign = move.amount_minor if move.way == "in" else -move.amount_minor
-        labels[f"l-{key}"] = [f"{signed(sign)} {move.title}", texts.get(f"l-{key}", "")]
+        labels[f"l-{key}"] = [f"{signed(sign)} {move.title}", _moved_after(state, name, words)]
     said = {"dots": [[key, way, number] for (key, way), number in lanes.items()], "labels": labels, "texts": texts}
     return json.dumps(said, ensure_ascii=False)
+
+
+def _moved_after(state: CircleState, name: PlaceName, words: Words) -> str:
+    """What a label says when the last movement has been told."""
+    for side in _sides(state):
+        for place, _ in chosen(side, state.foreground):
+            if place.name == name:
+                return moved_label(place, words)
+    return ""
 
 
 def _transit(state: CircleState, words: Words) -> str:
@@ -302,6 +313,10 @@ def page(state: CircleState, language: Language, name: str, role_word: str, *, a
     """The whole page of the circle."""
     words = Words(language)
     made = parts(state, language, as_table=as_table)
+    # The one figure that changes with every reading stands in the page when it is opened, and is sent by name later.
+    empty = Markup('<span class="small muted" id="t-read"></span>')
+    read = tag("span", made.texts["t-read"], class_="small muted", id="t-read")
+    made.html["equation"] = Markup(made.html["equation"].replace(empty, read))
     chips = [
         ("", words("All")), ("in", words("In")), ("out", words("Out")), ("settled", words("Settlement")),
         ("refused", words("Refused")),

@@ -28,6 +28,7 @@ from ringfence.ledger import role
 KEPT_MOVES = 60
 _LARGEST_READ = 2000
 _AT_FIRST = 100
+_PLACES_EVERY_S = 60.0
 _RESELECTS = datetime.timedelta(minutes=1)
 _INTO: dict[str, Way] = {"deposit": "in", "cover-from-guarantee": "cover", "cover-from-reserve": "cover"}
 _OUT_OF: dict[str, Way] = {"withdrawal": "out", "fee-payout": "fee"}
@@ -115,6 +116,7 @@ class CircleWatch:
         self._seen_at: deque[tuple[float, int]] = deque()
         self._places: tuple[tuple[PlaceName, str, int], ...] = ()
         self._places_of: datetime.date | None = None
+        self._places_at_s = 0.0
         self._since: datetime.datetime | None = None
         self._foreground: frozenset[PlaceName] = frozenset()
         self._reselect_at = datetime.datetime.min.replace(tzinfo=datetime.UTC)
@@ -220,11 +222,11 @@ class CircleWatch:
         return Place(name, title, clients, came, went, transit.get(name, 0))
 
     def _read_places(self, connection: psycopg.Connection[Any], day: datetime.date) -> None:
-        """Who is where: read again when a day begins, since people come in the morning."""
-        if self._places_of != day:
+        """Who is where: read again when a day begins, and every minute."""
+        if self._places_of != day or time.monotonic() - self._places_at_s > _PLACES_EVERY_S:
             rows = connection.execute(_in(EXCHANGE, _PLACES)).fetchall()
             self._places = tuple((PlaceName(bank, member), title, count) for bank, member, title, count in rows)
-            self._places_of = day
+            self._places_of, self._places_at_s = day, time.monotonic()
 
     def _exchange_moves(self, connection: psycopg.Connection[Any], posting: int) -> list[Move]:
         if not self._exchange:

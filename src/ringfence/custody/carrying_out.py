@@ -69,14 +69,19 @@ class CarryingOut:
 
     def _run(self) -> None:
         circle: Circle | None = None
+        trouble = ""
         while not self._closing:
             self._nudge.wait(_LOOKS_EVERY_S)
             self._nudge.clear()
             try:
                 circle = circle or Circle(self._store, self._banks)
                 self._look(circle)
+                trouble = ""
             except (psycopg.Error, RingfenceError, TimeoutError) as error:
-                _log.warning("withdrawals are not carried out: %s", " ".join(str(error).split()))
+                said = " ".join(str(error).split())
+                if said != trouble:
+                    _log.warning("withdrawals are not carried out: %s", said)
+                trouble = said
                 if circle is not None and any(ledger.connection.closed for ledger in circle.ledgers):
                     with contextlib.suppress(psycopg.Error):
                         circle.close()

@@ -15,7 +15,7 @@ import contextlib
 import datetime
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -103,6 +103,8 @@ class _Teller:
     """A bank's teller: its registry, and its desk."""
 
     def __init__(self, store: Store, bank: str) -> None:
+        self._store = store
+        self._bank = bank
         self._book = Ledger(store, bank, "teller")
         self._desk = Desk(lambda: Ledger(store, bank, "teller"))
         self._registered: dict[str, str] = {}
@@ -125,19 +127,29 @@ class _Teller:
                 outcome = await self._desk.post_soon(again)
         return outcome
 
+    @contextlib.contextmanager
+    def _entered(self) -> Iterator[Ledger]:
+        """The book, entered again where the database was lost. Errors: StoreUnreachable."""
+        try:
+            if self._book.connection.closed:
+                self._book = Ledger(self._store, self._bank, "teller")
+            yield self._book
+        except psycopg.OperationalError as error:
+            raise StoreUnreachable(where=self._store.where, detail=" ".join(str(error).split())) from error
+
     def _look_again(self, client: str) -> None:
         """Read again who is registered at this bank. Errors: BadInput where the client is not."""
-        with self._asking:
-            self._book.refresh()
-            self._registered = {r.binding.client: r.binding.account_number for r in self._book.bindings()}
+        with self._asking, self._entered() as book:
+            book.refresh()
+            self._registered = {r.binding.client: r.binding.account_number for r in book.bindings()}
             self._desk.refresh()
         if client not in self._registered:
             raise BadInput("client", client, f"a client that is bound to an account at {self._book.name}")
 
     def _dated(self, asked: Instruction) -> Instruction:
-        with self._asking:
-            self._day = self._book.day
-            before = self._book.rows("SELECT value_date FROM {}.posting WHERE key = %s", (asked.key,))
+        with self._asking, self._entered() as book:
+            self._day = book.day
+            before = book.rows("SELECT value_date FROM {}.posting WHERE key = %s", (asked.key,))
         day: datetime.date = before[0][0] if before else self._day
         return replace(asked, value_date=day)
 

@@ -150,3 +150,41 @@ def test_a_difference_is_told_to_everybody_and_where_it_is_to_those_who_see_the_
         heard[who].wait(said)
         heard[who].close()
     assert "missing at Bank A" not in heard["ann"].text + heard["m1"].text
+
+
+def test_while_the_database_is_gone_nothing_beats_and_then_it_goes_on(api: Api, store: Store) -> None:
+    listening = Listening(api, "sup")
+    api.token("bank_a")
+    database = store.url.rsplit("dbname=", 1)[1].split()[0]
+    with store.connect(dbname="postgres") as elsewhere:
+        elsewhere.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false".encode())
+        elsewhere.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database,))
+        time.sleep(1.5)
+        beats = listening.text.count("event: beat")
+        time.sleep(2.5)
+        assert listening.text.count("event: beat") == beats
+        lost = api.ask("bank_a", "GET", "/v1/books/bank_a/accounts")
+        assert (lost.status_code, lost.json()["code"]) == (503, "store-unreachable")
+        elsewhere.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true".encode())
+    deadline = time.monotonic() + 20
+    while listening.text.count("event: beat") <= beats:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    while api.deposit("after", "m1-ann", "1.00").status_code not in (200, 201):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    listening.wait("2,001.00")
+    listening.close()
+
+
+def test_people_are_refused_in_pages_and_programs_in_problems(api: Api) -> None:
+    cookie = {"Cookie": f"__Host-ringfence={api.token('m1')}"}
+    for path, status, said in (
+        ("/zh/withdrawals", 403, "无权动用"),
+        ("/en/nowhere", 404, "there is no &#39;/en/nowhere&#39; here"),
+        ("/zh/withdrawals/x", 400, ""),
+    ):
+        page = api.client.get(path, headers=cookie | {"Accept": "text/html,*/*"})
+        assert (page.status_code, said in page.text) == (status, True), page.text
+        problem = api.client.get(path, headers=cookie)
+        assert (problem.status_code, problem.headers["content-type"]) == (status, "application/problem+json")
