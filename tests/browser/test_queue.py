@@ -148,3 +148,38 @@ def test_the_queue_is_the_exchanges_and_its_forms_are_its_own_pages(api: Api) ->
         api.client.post(f"/en/withdrawals/{number}/audit", headers=cookie).headers["location"]
         == f"/en/withdrawals/{number}"
     )
+
+
+def test_the_queue_says_that_something_is_new_and_is_worked_by_keys(api: Api, browser: Browser) -> None:
+    number = ask(api, 200_00, "first")
+    page = enter(browser, api, "一", "withdrawals")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    ask(api, 300_00, "second")
+    expect(page.locator("#again")).to_have_text("Something new: read again")
+    expect(page.locator(".badge")).to_have_text("2")
+    # Nothing has moved under the reader's hands.
+    expect(page.locator(".queue tbody tr")).to_have_count(1)
+    page.click("#again")
+    expect(page.locator(".queue tbody tr")).to_have_count(2)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/withdrawals/{number}")
+    page.keyboard.press("x")
+    assert page.evaluate("document.activeElement.id") == "reason"
+    page.locator("h1").click()
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    expect(page.locator("form[action$=audit]")).to_have_count(0)
+
+
+def test_nothing_can_be_approved_by_a_page_that_is_not_live(api: Api, browser: Browser) -> None:
+    number = ask(api, 200_00, "first")
+    page = enter(browser, api, "一", f"withdrawals/{number}")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    page.context.set_offline(True)
+    for end in api.service.ending:
+        end()
+    expect(page.locator(".acts button.main")).to_be_disabled(timeout=9000)
+    page.context.set_offline(False)
+    expect(page.locator(".acts button.main")).to_be_enabled(timeout=9000)

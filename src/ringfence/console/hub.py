@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar
 from markupsafe import Markup
 
 from ringfence.console.figures import clock
-from ringfence.console.rendering import Parts
+from ringfence.console.rendering import Kind, Parts
 from ringfence.console.state import Move
 from ringfence.errors import Language, RingfenceError
 
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 @dataclass(eq=False, slots=True)
 class _Page:
     language: Language
-    as_table: bool
+    kind: Kind
     waiting: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(_BACKLOG))
     behind: bool = False
 
@@ -54,7 +54,7 @@ _Shown = TypeVar("_Shown", contravariant=True)
 class Painter(Protocol[_Shown]):
     """Makes the parts of a page of what was read, and says what moved."""
 
-    def parts(self, state: _Shown, language: Language, *, as_table: bool) -> Parts:
+    def parts(self, state: _Shown, language: Language, *, kind: Kind) -> Parts:
         """Every part of the page."""
 
     def flow(self, state: _Shown, fresh: Sequence[Move], texts: dict[str, str], language: Language) -> str:
@@ -69,7 +69,7 @@ class Hub(Generic[S]):
         self._painter = painter
         self._pages: set[_Page] = set()
         self._state: S | None = None
-        self._sent: dict[tuple[Language, bool], Parts] = {}
+        self._sent: dict[tuple[Language, Kind], Parts] = {}
         self._version = 0
         self._task: asyncio.Task[None] | None = None
         self.trouble: RingfenceError | None = None
@@ -102,9 +102,9 @@ class Hub(Generic[S]):
         """Whether nobody looks."""
         return not self._pages
 
-    async def stream(self, language: Language, *, as_table: bool) -> AsyncIterator[str]:
+    async def stream(self, language: Language, *, kind: Kind) -> AsyncIterator[str]:
         """What a page is sent: the whole state, then what happens, until the end."""
-        page = _Page(language, as_table)
+        page = _Page(language, kind)
         self._pages.add(page)
         try:
             yield self._whole(page) + self._beat()
@@ -142,16 +142,16 @@ class Hub(Generic[S]):
             await asyncio.sleep(max(EVERY_S - took, took if took > EVERY_S else 0.0))
 
     def _send(self, fresh: Sequence[Move]) -> None:
-        kinds = {(page.language, page.as_table) for page in self._pages}
-        for kind in set(self._sent) - kinds:
-            del self._sent[kind]
-        for language, as_table in kinds:
-            made = self._painter.parts(self.state, language, as_table=as_table)
-            before = self._sent.get((language, as_table))
-            self._sent[language, as_table] = made
+        kinds = {(page.language, page.kind) for page in self._pages}
+        for gone in set(self._sent) - kinds:
+            del self._sent[gone]
+        for language, kind in kinds:
+            made = self._painter.parts(self.state, language, kind=kind)
+            before = self._sent.get((language, kind))
+            self._sent[language, kind] = made
             message = self._changes(before, made, fresh, language) if before else ""
             for page in self._pages:
-                if message and (page.language, page.as_table) == (language, as_table):
+                if message and (page.language, page.kind) == (language, kind):
                     self._put(page, message)
 
     def _changes(self, before: Parts, made: Parts, fresh: Sequence[Move], language: Language) -> str:
@@ -169,8 +169,8 @@ class Hub(Generic[S]):
         return message
 
     def _whole(self, page: _Page) -> str:
-        made = self._painter.parts(self.state, page.language, as_table=page.as_table)
-        self._sent.setdefault((page.language, page.as_table), made)
+        made = self._painter.parts(self.state, page.language, kind=page.kind)
+        self._sent.setdefault((page.language, page.kind), made)
         return self._partials(made.html) + _event("flow", self._painter.flow(self.state, (), made.texts, page.language))
 
     def _partials(self, html: dict[str, Markup]) -> str:

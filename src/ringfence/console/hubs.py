@@ -12,6 +12,7 @@ from ringfence.api import Service
 from ringfence.console import own_rendering, rendering
 from ringfence.console.hub import Hub
 from ringfence.console.own import OwnState, OwnWatch
+from ringfence.console.rendering import Kind
 from ringfence.console.state import CircleState, Move
 from ringfence.console.watch import CircleWatch
 from ringfence.errors import Language
@@ -45,10 +46,10 @@ class Hubs:
         """What is a visitor's, read once. Errors: as OwnWatch."""
         return OwnWatch(self._service, session).read(self.circle.state)[0]
 
-    async def stream(self, session: Session, language: Language, *, as_table: bool) -> AsyncIterator[str]:
+    async def stream(self, session: Session, language: Language, *, kind: Kind) -> AsyncIterator[str]:
         """What a visitor's page is sent."""
         if session.person.role in SEES_THE_CIRCLE:
-            async for message in self.circle.stream(language, as_table=as_table):
+            async for message in self.circle.stream(language, kind=kind):
                 yield message
             return
         key = self._key(session)
@@ -59,7 +60,7 @@ class Hubs:
             self._own.setdefault(key, hub)
         hub = self._own[key]
         try:
-            async for message in hub.stream(language, as_table=as_table):
+            async for message in hub.stream(language, kind=kind):
                 yield message
         finally:
             if hub.empty and self._own.get(key) is hub:

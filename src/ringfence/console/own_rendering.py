@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ringfence.console.figures import bank_title, clock, count, day, exact
 from ringfence.console.own import OwnState
-from ringfence.console.rendering import SHOWN_MOVES, Parts, row_of, static, templates, verified_words
+from ringfence.console.rendering import SHOWN_MOVES, Kind, Parts, row_of, static, templates, verified_words
 from ringfence.console.state import Move
 from ringfence.console.svg import box, line, tag, text
 from ringfence.console.words import Words
@@ -30,7 +30,7 @@ def answer(state: OwnState, words: Words) -> str:
 
 
 class _OwnPainter:
-    def parts(self, state: OwnState, language: Language, *, as_table: bool = False) -> Parts:
+    def parts(self, state: OwnState, language: Language, *, kind: Kind = "picture") -> Parts:
         words = Words(language)
         macros = templates().get_template("own_parts.html").module
         html = {

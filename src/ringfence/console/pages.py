@@ -133,9 +133,10 @@ async def stream(language: Spoken, request: Request) -> Response:
     except NotIn:
         # A redirect would be followed and its page taken for a stream.
         raise NotKnown from None
-    as_table = request.query_params.get("as") == "table"
+    asked = request.query_params.get("as")
+    kind: rendering.Kind = "table" if asked == "table" else "texts" if asked == "texts" else "picture"
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    events = _while_in(request, session, _hubs(request).stream(session, language, as_table=as_table))
+    events = _while_in(request, session, _hubs(request).stream(session, language, kind=kind))
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 

@@ -210,8 +210,8 @@ def page(
     held = sum(request.amount_minor for request in state.waiting if request.state in ("sent", "unknown"))
     return templates().get_template("queue.html").render(
         w=words, language=language, other="en" if language == "zh" else "zh",
-        path=f"withdrawals/{chosen.number}" if chosen else "withdrawals", state=None, person={"name": person.name},
+        path=f"withdrawals/{chosen.number}" if chosen else "withdrawals", state=state, person={"name": person.name},
         role_word=role_word, sees_circle=True, here="withdrawals", answer=answer(state, person, words),
         lists=lists(state, person, language, chosen.number if chosen else None), detail=shown,
-        held=exact(held) if held else "", waiting=count(len(state.waiting)),
+        held=exact(held) if held else "", waiting=count(len(state.waiting)) if state.waiting else "",
     )  # fmt: skip

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -24,7 +25,10 @@ from ringfence.console.svg import box, tag
 from ringfence.console.words import Words
 from ringfence.errors import Language
 
+Kind = Literal["picture", "table", "texts"]
 SHOWN_MOVES = 9
+# What stands on every page of whoever sees the circle.
+_EVERYWHERE = ("t-queue", "t-read")
 # From when on what is in transit is a warning.
 LATE_S = 30
 
@@ -93,9 +97,12 @@ def missing(state: CircleState, words: Words) -> str:
     return words("{amount} too much is at {where} since {since}", **figures)
 
 
-def parts(state: CircleState, language: Language, *, as_table: bool = False) -> Parts:
-    """Every part of the page, picture or table."""
+def parts(state: CircleState, language: Language, *, kind: Kind = "picture") -> Parts:
+    """Every part of the page, as a picture or a table; of other pages, what has a name in them."""
     words = Words(language)
+    if kind == "texts":
+        return Parts({}, "", {name: said for name, said in _texts(state, words).items() if name in _EVERYWHERE})
+    as_table = kind == "table"
     macros = templates().get_template("parts.html").module
     html = {
         "head": macros.head(state, words, answer(state, words), as_table, language, day(state.day, language)),  # type: ignore[attr-defined]
@@ -312,7 +319,7 @@ def _sums(state: CircleState, words: Words) -> list[tuple[str, str]]:
 def page(state: CircleState, language: Language, name: str, role_word: str, *, as_table: bool) -> str:
     """The whole page of the circle."""
     words = Words(language)
-    made = parts(state, language, as_table=as_table)
+    made = parts(state, language, kind="table" if as_table else "picture")
     # The one figure that changes with every reading stands in the page when it is opened, and is sent by name later.
     empty = Markup('<span class="small muted" id="t-read"></span>')
     read = tag("span", made.texts["t-read"], class_="small muted", id="t-read")

@@ -156,9 +156,9 @@ def test_money_that_moves_is_merged_by_place_and_way() -> None:
 
     moves = [Move("in", NOON, "客户甲001", 5_00, PlaceName("bank_a", "m1")) for _ in range(3)]
     moves += [Move("out", NOON, "客户甲002", 7_00, PlaceName("bank_a", "m1")), Move("held", NOON, "x", 1)]
-    said = json.loads(flow(state(), moves, {"l-bank_a.m1": "after"}, "en"))
+    said = json.loads(flow(state(), moves, {}, "en"))
     assert said["dots"] == [["bank_a.m1", "in", 3], ["bank_a.m1", "out", 1]]
-    assert said["labels"] == {"l-bank_a.m1": ["\u22127.00 客户甲002", "after"]}
+    assert said["labels"] == {"l-bank_a.m1": ["\u22127.00 客户甲002", "in 1,000 · out 500"]}
 
 
 def test_every_sentence_is_said_in_chinese_and_none_is_left_over() -> None:

@@ -5,7 +5,7 @@
   const body = document.body;
   const still = matchMedia('(prefers-reduced-motion: reduce)');
   const FLIGHT_MS = 900, LABEL_MS = 3000, MOST_DOTS = 24, DEAD_MS = 5000;
-  let lastBeat = Date.now(), paused = false, flying = 0, label = new Map();
+  let before = '', lastBeat = Date.now(), paused = false, flying = 0, label = new Map();
   const waiting = new Map();
 
   // -- money in motion ----------------------------------------------------------------------------------------------
@@ -51,6 +51,8 @@
   function flow(event) {
     const said = JSON.parse(event.detail.data);
     for (const [id, text] of Object.entries(said.texts)) if (!label.has(id)) say(id, text);
+    const again = $('again');
+    if (again && 't-queue' in said.texts && said.texts['t-queue'] !== again.dataset.waiting) again.textContent = again.dataset.new;
     for (const [id, [moved, after]] of Object.entries(said.labels)) {
       const there = $(id);
       if (!there) continue;
@@ -72,15 +74,21 @@
     const said = JSON.parse(event.detail.data);
     say('clock', said.clock);
     say('live-word', body.dataset.live);
-    if (body.classList.contains('stale')) { body.classList.remove('stale'); say('polite', body.dataset.live); }
+    if (body.classList.contains('stale')) { body.classList.remove('stale'); approvals(true); if ($('title')?.textContent.startsWith(body.dataset.lastKnown)) say('title', before); say('polite', body.dataset.live); }
   }
   setInterval(() => {
     if (Date.now() - lastBeat < DEAD_MS || body.classList.contains('stale') || !$('stream')) return;
     body.classList.add('stale');
+    approvals(false);
     say('live-word', body.dataset.notLive);
+    before = $('title')?.textContent || '';
     say('title', body.dataset.lastKnown + $('clock').textContent);
     say('polite', body.dataset.notLive);
   }, 500);
+  // Nothing is approved by what may no longer be so.
+  function approvals(on) {
+    for (const button of document.querySelectorAll('.acts button')) button.disabled = !on;
+  }
   document.addEventListener('htmx:sse:error', (event) => { if (event.detail.status === 401) location.reload(); });
   document.addEventListener('htmx:sse:before:message', (event) => {
     if (paused && !event.detail.message.event) { event.detail.cancelled = true; event.preventDefault(); }
@@ -130,6 +138,12 @@
       event.preventDefault();
     } else if (going && event.key === 'c') { location.href = body.dataset.home; going = false;
     } else if (event.key === 'g') { going = true; setTimeout(() => { going = false; }, 1000);
+    } else if (event.key === 'j' || event.key === 'k') {
+      const rows = [...document.querySelectorAll('.queue tbody a')];
+      const now = rows.indexOf(document.activeElement) + (event.key === 'j' ? 1 : -1);
+      rows[Math.max(0, Math.min(rows.length - 1, now))]?.focus();
+    } else if (event.key === 'a') { document.querySelector('.acts button.main')?.focus();
+    } else if (event.key === 'x') { $('reason')?.focus(); event.preventDefault();
     } else if (event.key === 't') { $('as-table')?.click();
     } else if (event.key === 'p') { pause();
     } else if (event.key === '?') { $('keys')?.toggleAttribute('open');
