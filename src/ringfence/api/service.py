@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from ringfence.access import Door, Person, create_access
+from ringfence.access import Door, Person, Role, create_access
 from ringfence.api.checks import withdrawable
 from ringfence.custody import (
     EXCHANGE,
@@ -199,15 +199,15 @@ class Service:
                     "ORDER BY role, id"
                 ).fetchall()
             )
-        return [
+        found = [
             Person("exchange", "exchange", EXCHANGE),
             Person("clerk", "exchange", EXCHANGE, "clerk"),
             Person("officer", "exchange", EXCHANGE, "officer"),
             *(Person(bank, "bank", bank) for bank in self.banks),
-            *(Person(first["member"], "member", first["member"]) for _ in [0] if "member" in first),
-            *(Person(first["client"], "client", first["client"]) for _ in [0] if "client" in first),
-            Person("supervisor", "supervisor", "supervisor"),
         ]
+        kinds: tuple[Role, ...] = ("member", "client")
+        found += [Person(first[kind], kind, first[kind]) for kind in kinds if kind in first]
+        return [*found, Person("supervisor", "supervisor", "supervisor")]
 
 
 def _declarations(store: Store, banks: Sequence[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from ringfence.custody.circle import (
     banks_of,
     book_figures,
     create_circle,
+    intake,
 )
 from ringfence.custody.equation import BankSide, Equation, EquationReader
 from ringfence.custody.live import Credit, Deposited, Live
@@ -57,6 +58,7 @@ __all__ = [
     "banks_of",
     "book_figures",
     "create_circle",
+    "intake",
     "report_after",
     "require_untouched",
     "take_over",

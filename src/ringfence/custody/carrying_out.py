@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from ringfence.custody.circle import Circle
+from ringfence.custody.circle import Circle, intake
 from ringfence.custody.live import Follower
 from ringfence.custody.refusals import Refusals
 from ringfence.custody.requests import NotSigned, Request, requests
@@ -114,9 +114,10 @@ class CarryingOut:
         if request.client not in clerk.parties:
             clerk.refresh()
         asked = Withdrawal(request.key, request.client, request.amount_minor, request.payee, request.ref)
-        most = self._withdrawable(clerk.connection, request.client)
         approved = request.by("approved") is not None
-        refused = transfers.withdraw(clerk.day, [asked], {request.client: most}, second=lambda withdrawal: approved)
+        with intake(clerk, frozen=False):
+            most = self._withdrawable(clerk.connection, request.client)
+            refused = transfers.withdraw(clerk.day, [asked], {request.client: most}, second=lambda withdrawal: approved)
         for refusal in refused:
             if isinstance(refusal, Refusal) and refusal.control in _ANOTHER_DAY:
                 # The day was closed this moment: it waits for the next.

@@ -10,9 +10,11 @@ import contextlib
 import datetime
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import psycopg
 
 from ringfence.database import Store, ledgers
 from ringfence.errors import Language, RingfenceError
@@ -22,6 +24,7 @@ from ringfence.money import render, unit
 from ringfence.ring import Ring
 
 EXCHANGE = "exchange"
+_INTAKE = "hashtextextended('ringfence intake', 0)"
 CLEARING = "clearing"
 
 
@@ -103,6 +106,22 @@ def book_figures(store: Store, books: Iterable[str]) -> dict[str, dict[str, Any]
         rendered = {code: render(total, unit(code)) for code, total in totals}
         figures[book] = {"accounts": accounts, "postings": postings, "totals": rendered}
     return figures
+
+
+@contextlib.contextmanager
+def intake(ledger: Ledger, *, frozen: bool) -> Iterator[None]:
+    """Hold nothing out of the circle while a settlement has it `frozen`, and settle nothing while something is being held.
+
+    What was planned for a client in the evening must still be there when it is booked. A lock of the database, so it ends
+    with whoever has it.
+    """
+    kind = "" if frozen else "_shared"
+    ledger.connection.execute(f"SELECT pg_advisory_lock{kind}({_INTAKE})".encode())
+    try:
+        yield
+    finally:
+        with contextlib.suppress(psycopg.OperationalError):
+            ledger.connection.execute(f"SELECT pg_advisory_unlock{kind}({_INTAKE})".encode())
 
 
 class Circle:

@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 
 from ringfence import calendar
-from ringfence.custody import EXCHANGE, Circle, Cover, CoverSource, Transfers
+from ringfence.custody import EXCHANGE, Circle, Cover, CoverSource, Transfers, intake
 from ringfence.database import Store, migrate_ledger, sql_files
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Instruction, role
@@ -210,10 +210,14 @@ class DayEnd:
                 raise BadInput("trade_no", trade.trade_no, "a number that no other trade has")
 
     def settle(self, day: datetime.date, transfers: Transfers) -> Settled:
-        """Plan `day` unless it is planned, carry the plan out, and close the day in every book.
+        """Plan `day` unless it is planned, carry the plan out, and close the day in every book; meanwhile nothing is held out.
 
         Errors: DayOutOfOrder; as settle_day; ReserveExhausted; as Transfers.cover.
         """
+        with intake(self._circle.settlement, frozen=True):
+            return self._settle(day, transfers)
+
+    def _settle(self, day: datetime.date, transfers: Transfers) -> Settled:
         if not self._is_planned(day):
             self._plan(day)
         settled = self._planned(day)

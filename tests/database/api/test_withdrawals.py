@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from circles import BANKS, CLIENTS, DAY, LIMIT_MINOR, make_circle, opened, pay_in
 from ringfence.access import Persons
-from ringfence.custody import Client, verify_circle
+from ringfence.custody import Client, intake, verify_circle
 from ringfence.custody.requests import (
     KeyTaken,
     register_key,
@@ -287,6 +287,16 @@ def test_who_sees_what_was_asked_for(api: Api) -> None:
         api.ask("di", "POST", "/v1/clients/m1-ann/withdrawals", json={}, headers={"Idempotency-Key": "k"}).status_code
         == 400
     )
+
+
+def test_while_a_settlement_is_under_way_nothing_is_held_out(api: Api, store: Store) -> None:
+    number = ask(api).json()["number"]
+    with Ledger(store, "exchange", "settlement") as settlement:
+        with intake(settlement, frozen=True):
+            step(api, "first", number, "audit")
+            time.sleep(0.8)
+            assert api.get("sup", f"/v1/withdrawals/{number}")["state"] == "passed"
+        until(api, number, "posted")
 
 
 def test_while_no_day_is_open_it_waits(api: Api, store: Store) -> None:
