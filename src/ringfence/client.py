@@ -17,10 +17,10 @@ from typing import Any, ClassVar, TypeVar
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import BaseModel
 
 from ringfence import shapes
+from ringfence.custody.requests import public_half, stored_key, words
 from ringfence.errors import Language, RingfenceError
 
 _TRIES = 4
@@ -100,12 +100,11 @@ class Client:
     ) -> shapes.WithdrawalShown:
         """Ask to be paid to one's own registered account, signed with one's own key; the amount is in yuan."""
         client = self.person.party
-        said = withdrawal_words(client, amount, payee_account, f"withdrawal:{client}:{key}")
-        public = private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        said = withdrawal_words(client, amount, payee_account, stored_key(client, key))
         asked = shapes.WithdrawalAsked(
             amount=_plain(amount),
             payee_account=payee_account,
-            public_key=public.hex(),
+            public_key=public_half(private_key).hex(),
             signature=private_key.sign(said).hex(),
         )
         return self._write(shapes.WithdrawalShown, f"/v1/clients/{client}/withdrawals", key, asked)
@@ -190,8 +189,8 @@ class Client:
 
 
 def withdrawal_words(client: str, amount: Decimal, payee: str, key: str) -> bytes:
-    """The words that a client signs, as the server makes them too."""
-    return f"ringfence withdrawal 1\nclient {client}\namount {amount:.2f} CNY\npayee {payee}\nkey {key}\n".encode()
+    """The words that a client signs; the amount is in yuan. What has parts of a fen the server refuses, however it is signed."""
+    return words(client, int(amount.scaleb(2).to_integral_value()), payee, key)
 
 
 def _plain(amount: Decimal) -> str:

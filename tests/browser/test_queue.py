@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from browser.test_circle import AXE, QUIET
+from browser.chromium import AXE, needs_chromium
 from circles import CLIENTS, LIMIT_MINOR, make_circle, opened, pay_in
 from database.api.test_withdrawals import KEYS, public
 from ringfence.access import Persons
@@ -16,8 +15,6 @@ from ringfence.custody.requests import register_key, sign
 from ringfence.database import Store
 from ringfence.ledger import Ledger
 from served import Api, served
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def make_asked(store: Store) -> None:
@@ -31,16 +28,8 @@ def make_asked(store: Store) -> None:
 
 pytestmark = [
     pytest.mark.ledgers.with_args(make_asked),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: `make browser` installs Debian's"),
+    needs_chromium,
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False, args=list(QUIET))
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -25,8 +25,6 @@ LASTS = datetime.timedelta(hours=12)
 _TRIES = threading.BoundedSemaphore(4)
 _LATELY_S = 5.0
 _MOST_LATELY = 10_000
-# So that a name that nobody has takes as long as a wrong password.
-_NOBODY = kept("nobody")
 
 
 class NotKnown(RingfenceError):
@@ -53,6 +51,8 @@ class Door:
 
     def __init__(self, logins: Logins) -> None:
         self._logins = logins
+        # So that a name that nobody has takes as long as a wrong password.
+        self._nobody = kept("nobody")
         self._lately: dict[bytes, tuple[Session, float]] = {}
 
     def enter(self, name: str, password: str) -> Session:
@@ -63,7 +63,7 @@ class Door:
                 (name.replace("\0", ""),),
             ).fetchone()
         with _TRIES:
-            fitting = fits(password, found[4] if found else _NOBODY)
+            fitting = fits(password, found[4] if found else self._nobody)
         if found is None or not fitting:
             raise NotKnown
         person = Person(*found[:4])

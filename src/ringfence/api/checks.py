@@ -66,11 +66,8 @@ def _withdrawable(connection: psycopg.Connection[Any], request: Request, funds: 
     # What was asked for before and still waits is not there twice.
     ((earlier,),) = connection.execute(
         """
-        SELECT coalesce(sum(w.amount_minor), 0)::bigint FROM exchange_requests.withdrawal AS w
-        WHERE w.client = %s AND w.number < %s
-            AND NOT EXISTS (SELECT FROM exchange.posting AS p WHERE p.key = w.key)
-            AND NOT EXISTS (SELECT FROM exchange_requests.stopped AS s WHERE s.withdrawal = w.key)
-            AND NOT EXISTS (SELECT FROM exchange_requests.step AS s WHERE s.withdrawal = w.key AND s.step = 'refused')
+        SELECT coalesce(sum(u.amount_minor), 0)::bigint FROM exchange_requests.undecided AS u
+        WHERE u.client = %s AND u.number < %s
         """,
         (request.client, request.number),
     ).fetchall()

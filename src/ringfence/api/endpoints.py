@@ -161,7 +161,7 @@ def list_postings(
     with visitor.reading(book) as connection:
         found = readings.postings(connection, book, after=after, before=before, owner=owner, limit=limit)
     return shapes.PostingPage(
-        items=[showing.posting_shown(row) for row in found], next=found[-1].id if len(found) == limit else None
+        items=[showing.posting_shown(row) for row in found], next=found[-1].posting.id if len(found) == limit else None
     )
 
 

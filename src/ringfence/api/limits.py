@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringfence.api.problems import LARGEST_BODY_BYTES, TooLarge, problem
@@ -77,7 +78,5 @@ def _header(scope: Scope, name: bytes) -> bytes:
 
 
 async def _answer(error: RingfenceError, scope: Scope, receive: Receive, send: Send) -> None:
-    from starlette.requests import Request
-
     response: Any = problem(error, language_of(Request(scope)))
     await response(scope, receive, send)

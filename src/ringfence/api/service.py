@@ -26,14 +26,13 @@ from ringfence.custody import (
     verify_circle,
 )
 from ringfence.custody.carrying_out import CarryingOut
-from ringfence.custody.requests import create_requests
-from ringfence.database import Logins, Store, StoreUnreachable
+from ringfence.custody.requests import create_requests, limit_minor
+from ringfence.database import Kept, Logins, Store
 from ringfence.errors import RingfenceError
 from ringfence.ledger import Ledger, role
 from ringfence.ring import Ring
 
 _VERIFIES_EVERY_S = 60.0
-LARGEST_MINOR = 10**15
 
 _log = logging.getLogger(__name__)
 
@@ -46,14 +45,13 @@ class Verified(NamedTuple):
 
 
 class Verdicts:
-    """Verifies at once, and then what is new every minute; keeps the last verdict, and why there is no newer one."""
+    """Verifies what is new every minute; keeps the last verdict, of which there is a `first`."""
 
-    def __init__(self, store: Store, banks: Sequence[str]) -> None:
+    def __init__(self, store: Store, banks: Sequence[str], first: CircleVerdict) -> None:
         self._store = store
         self._banks = tuple(banks)
         self._closing = threading.Event()
-        self.trouble: RingfenceError | None = None
-        self.last = self._verify()
+        self.last = Verified(first, datetime.datetime.now(datetime.UTC))
         self._thread = threading.Thread(target=self._go_on, name="ringfence verifier", daemon=True)
         self._thread.start()
 
@@ -62,46 +60,31 @@ class Verdicts:
         self._closing.set()
         self._thread.join()
 
-    def _verify(self) -> Verified:
-        return Verified(verify_circle(self._store, self._banks, since_last=True), datetime.datetime.now(datetime.UTC))
-
     def _go_on(self) -> None:
         while not self._closing.wait(_VERIFIES_EVERY_S):
             try:
-                self.last, self.trouble = self._verify(), None
-            except psycopg.Error as error:
+                verdict = verify_circle(self._store, self._banks, since_last=True)
+            except (psycopg.Error, RingfenceError) as error:
                 _log.warning("not verified: %s", error)
-            except RingfenceError as error:
-                _log.warning("not verified: %s", error)
-                self.trouble = error
+            else:
+                self.last = Verified(verdict, datetime.datetime.now(datetime.UTC))
 
 
 class SharedEquation:
-    """Reads the equation for whoever asks, one after another, and enters the books again after the database was lost."""
+    """Reads the equation for whoever asks, one after another."""
 
     def __init__(self, store: Store, banks: Sequence[str]) -> None:
-        self._store = store
-        self._banks = tuple(banks)
         self._turn = threading.Lock()
-        self._reader: EquationReader | None = EquationReader(store, banks)
+        self._reader = Kept(store, lambda: EquationReader(store, banks))
 
     def read(self) -> Equation:
         """Read it now. Errors: StoreUnreachable."""
-        with self._turn:
-            try:
-                reader = self._reader = self._reader or EquationReader(self._store, self._banks)
-                return reader.read()
-            except psycopg.Error as error:
-                if self._reader is not None:
-                    with contextlib.suppress(psycopg.Error):
-                        self._reader.close()
-                self._reader = None
-                raise StoreUnreachable(where=self._store.where, detail=" ".join(str(error).split())) from error
+        with self._turn, self._reader.use() as reader:
+            return reader.read()
 
     def close(self) -> None:
         """Leave the books."""
-        if self._reader is not None:
-            self._reader.close()
+        self._reader.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +112,13 @@ class Service:
         Errors: NoCircle; HeadMismatch; as the rooms below.
         """
         banks = banks_of(store)
-        require_untouched(store, banks)
+        untouched = require_untouched(store, banks)
         create_access(store)
         create_requests(store)
         with contextlib.ExitStack() as opening:
             logins = opening.enter_context(Logins(store))
             live = opening.enter_context(Live(store, banks))
-            verdicts = Verdicts(store, banks)
+            verdicts = Verdicts(store, banks, untouched)
             opening.callback(verdicts.close)
             refusals = Refusals()
             carrying_out = opening.enter_context(CarryingOut(store, banks, live.follower, refusals, withdrawable))
@@ -158,16 +141,7 @@ class Service:
     def limit_minor(self) -> int | None:
         """Up to how much one person of the exchange lets a withdrawal pass alone, in fen; None where nobody may."""
         with self.logins.reading(role(EXCHANGE, "supervisor")) as connection:
-            row = connection.execute(
-                """
-                SELECT count(*), bool_or(g.per_item IS NULL), max(g.per_item) FROM exchange.grants AS g
-                JOIN exchange.route AS r ON r.id = g.route AND r.name = 'withdrawal'
-                WHERE g.power = 'ask' AND g.ended IS NULL AND g.key IS NULL AND g.grantee = r.asks
-                """
-            ).fetchone()
-        assert row is not None
-        standing, without_cap, most = row
-        return None if not standing else LARGEST_MINOR if without_cap else most
+            return limit_minor(connection)
 
     def declared_as(self, ring: Ring) -> bool:
         """Whether every book was declared as `ring` says, to the letter."""

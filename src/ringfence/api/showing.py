@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ringfence.ledger.readings import AccountRow, PostingRow
+from ringfence.ledger.readings import AccountRow, RecordedPosting
 from ringfence.money import render, unit
 from ringfence.shapes import AccountShown, EntryShown, PostingShown
 
@@ -19,14 +19,15 @@ def account_shown(row: AccountRow) -> AccountShown:
     )
 
 
-def posting_shown(row: PostingRow) -> PostingShown:
+def posting_shown(recorded: RecordedPosting) -> PostingShown:
     """A posting in words."""
+    row = recorded.posting
     measured = unit(row.unit)
     return PostingShown(
         id=row.id,
-        batch=row.batch,
-        recorded_at=row.recorded_at,
-        day=row.day,
+        batch=recorded.batch,
+        recorded_at=recorded.recorded_at,
+        day=recorded.day,
         action=row.action,
         route=row.route,
         subject=row.subject,

@@ -9,10 +9,9 @@ from fastapi import APIRouter, Response
 from ringfence import shapes
 from ringfence.api import parameters
 from ringfence.api.checks import Check, Checks, six_checks
-from ringfence.api.service import Service
 from ringfence.api.visitor import NoPower, NotFound, Visiting, Visitor
 from ringfence.custody import EXCHANGE
-from ringfence.custody.requests import Request, Step, ask, requests, take_step
+from ringfence.custody.requests import Request, Step, ask, requests, stored_key, take_step
 from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import role
 from ringfence.money import parse, render, unit
@@ -30,11 +29,6 @@ class CheckFailed(RingfenceError):
         "en": "{withdrawal} does not pass: {check}; nothing was let pass",
         "zh": "{withdrawal} 未通过检查:{check};未予放行",
     }
-
-
-def stored_key(client: str, key: str) -> str:
-    """The key under which a client's withdrawal is asked for, held and posted: nobody else's can be the same."""
-    return f"withdrawal:{client}:{key}"
 
 
 @router.post("/clients/{client}/withdrawals", status_code=201, responses={200: {"model": shapes.WithdrawalShown}})
@@ -79,7 +73,7 @@ def list_withdrawals(
 @router.get("/withdrawals/{number}")
 def one_withdrawal(number: parameters.Number, visitor: Visiting) -> shapes.WithdrawalShown:
     """One withdrawal; to persons of the exchange and supervisors with its six checks as they are now."""
-    return _shown(visitor, found(visitor, number))
+    return _shown(*examined(visitor, number))
 
 
 @router.post("/withdrawals/{number}/audit")
@@ -110,10 +104,10 @@ def do_step(visitor: Visitor, number: int, step: Step, reason: str = "") -> shap
     person, service = visitor.person, visitor.service
     if person.role != "exchange" or person.duty not in DUTY[step]:
         raise NoPower(role=person.duty or person.role, needed=" or ".join(DUTY[step]))
-    request = found(visitor, number)
+    request, checks = examined(visitor, number)
     if request.by({"audit": "audited", "approve": "approved", "refuse": "refused"}[step]) == person.name:
-        return _shown(visitor, request)
-    checks = look(visitor, request)
+        return _shown(request, checks)
+    assert checks is not None
     if step != "refuse" and checks.failed:
         failed = checks.failed[0]
         raise CheckFailed(withdrawal=request.key, check=failed.name, **failed.figures)
@@ -121,31 +115,27 @@ def do_step(visitor: Visitor, number: int, step: Step, reason: str = "") -> shap
     with service.logins.use(role(EXCHANGE, person.duty)) as connection:
         take_step(connection, step, request.key, person.name, seen)
     service.carrying_out.nudge()
-    return _shown(visitor, found(visitor, number))
+    return _shown(*examined(visitor, number))
 
 
-def found(visitor: Visitor, number: int) -> Request:
-    """A withdrawal that the visitor may see. Errors: NotFound."""
+def examined(visitor: Visitor, number: int) -> tuple[Request, Checks | None]:
+    """A withdrawal that the visitor may see; and its six checks at the same moment, for whoever reads all of the exchange.
+
+    Errors: NotFound.
+    """
+    limit = visitor.service.limit_minor()
     with visitor.reading(EXCHANGE) as connection:
-        rows = requests(connection, visitor.service.limit_minor(), number=number)
-    if not rows:
-        raise NotFound(field="withdrawal", value=number)
-    return rows[0]
+        rows = requests(connection, limit, number=number)
+        if not rows:
+            raise NotFound(field="withdrawal", value=number)
+        reads_all = visitor.person.role in ("exchange", "supervisor")
+        return rows[0], six_checks(connection, rows[0], limit) if reads_all else None
 
 
-def look(visitor: Visitor, request: Request) -> Checks:
-    """The six checks, for whoever reads everything of the exchange."""
-    service: Service = visitor.service
-    limit_minor = service.limit_minor()
-    with visitor.reading(EXCHANGE) as connection:
-        return six_checks(connection, request, limit_minor)
-
-
-def _shown(visitor: Visitor, request: Request) -> shapes.WithdrawalShown:
+def _shown(request: Request, checks: Checks | None) -> shapes.WithdrawalShown:
     shown = _without_checks(request)
-    if visitor.person.role not in ("exchange", "supervisor"):
+    if checks is None:
         return shown
-    checks = look(visitor, request)
     return shown.model_copy(
         update={
             "version": checks.version,

@@ -7,14 +7,14 @@ import uuid
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ringfence.cli.options import JsonOption, LanguageOption, day, spoken, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pydantic import BaseModel
 
@@ -136,36 +136,30 @@ def look(
         _tell_one(asking.withdrawal(number), as_json, said)
 
 
-@app.command()
-def audit(
-    number: Annotated[int, _NUMBER],
-    key: KeyOption = None,
-    at: AtOption = HERE,
-    name: AsOption = "",
-    password: PasswordOption = "",
-    as_json: JsonOption = False,
-    language: LanguageOption = "en",
-) -> None:
-    """Let a withdrawal pass as the first person, if it passes the checks as they are now."""
-    said = spoken(language)
-    with _in(at, name, password, said) as asking:
-        _tell_one(asking.audit(number, key=_key(key, said, quiet=True)), as_json, said)
+def _letting_pass(step: Literal["audit", "approve"]) -> Callable[..., None]:
+    """The command of the first or of the second person: what either types is the same."""
+
+    def let_pass(
+        number: Annotated[int, _NUMBER],
+        key: KeyOption = None,
+        at: AtOption = HERE,
+        name: AsOption = "",
+        password: PasswordOption = "",
+        as_json: JsonOption = False,
+        language: LanguageOption = "en",
+    ) -> None:
+        said = spoken(language)
+        with _in(at, name, password, said) as asking:
+            passing = {"audit": asking.audit, "approve": asking.approve}[step]
+            _tell_one(passing(number, key=_key(key, said, quiet=True)), as_json, said)
+
+    return let_pass
 
 
-@app.command()
-def approve(
-    number: Annotated[int, _NUMBER],
-    key: KeyOption = None,
-    at: AtOption = HERE,
-    name: AsOption = "",
-    password: PasswordOption = "",
-    as_json: JsonOption = False,
-    language: LanguageOption = "en",
-) -> None:
-    """Let a withdrawal pass as the second person."""
-    said = spoken(language)
-    with _in(at, name, password, said) as asking:
-        _tell_one(asking.approve(number, key=_key(key, said, quiet=True)), as_json, said)
+app.command("audit", help="Let a withdrawal pass as the first person, if it passes the checks as they are now.")(
+    _letting_pass("audit")
+)
+app.command("approve", help="Let a withdrawal pass as the second person.")(_letting_pass("approve"))
 
 
 @app.command()

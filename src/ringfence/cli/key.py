@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,18 +35,18 @@ def new(
 ) -> None:
     """Make an Ed25519 key for a client, readable by its owner alone, and show its public half."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+    from ringfence.custody.requests import public_half
     from ringfence.errors import BadInput
+    from ringfence.ledger.head import keep_private_key
 
     said = spoken(language)
     if file.exists():
         raise BadInput("FILE", str(file), "a file that is not there yet")
     require_writable("FILE", file)
     made = Ed25519PrivateKey.generate()
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as kept:
-        kept.write(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    typer.echo(_WORDS["made"][said].format(file=file, public=_public(made)))
+    keep_private_key(made, file)
+    typer.echo(_WORDS["made"][said].format(file=file, public=public_half(made).hex()))
 
 
 @app.command()
@@ -94,9 +93,3 @@ def read_key(file: Path) -> Ed25519PrivateKey:
     if not isinstance(found, Ed25519PrivateKey):
         raise BadInput("--sign-with", str(file), "an Ed25519 private key in PEM, as `ringfence key new` makes one")
     return found
-
-
-def _public(key: Ed25519PrivateKey) -> str:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()

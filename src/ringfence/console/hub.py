@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+import psycopg
 from markupsafe import Markup
 
 from ringfence.console.figures import clock
@@ -72,7 +73,7 @@ class Hub(Generic[S]):
         self._sent: dict[tuple[Language, Kind], Parts] = {}
         self._version = 0
         self._task: asyncio.Task[None] | None = None
-        self.trouble: RingfenceError | None = None
+        self.trouble: Exception | None = None
 
     async def start(self) -> None:
         """Read once, so that whatever is wrong shows before anything is served, and then go on. Errors: as the watch."""
@@ -133,7 +134,7 @@ class Hub(Generic[S]):
                     beat_at = started
                     for page in self._pages:
                         self._put(page, self._beat())
-            except RingfenceError as error:
+            except (psycopg.Error, RingfenceError) as error:
                 if self.trouble is None:
                     _log.warning("what pages show cannot be read: %s", error)
                 self.trouble = error

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import sql
 
 from ringfence.access import Role, Session
 from ringfence.api import Service
 from ringfence.console.state import CircleState, Move, PlaceName, Verified, Way
+from ringfence.console.watch import one_row
 from ringfence.custody import EXCHANGE
 from ringfence.ledger import readings
+from ringfence.ledger.readings import in_ledger
 
 MOST_ROWS = 200
 _KEPT = 40
@@ -142,18 +143,18 @@ class OwnWatch:
         return state, fresh
 
     def _clients(self, connection: psycopg.Connection[Any]) -> tuple[list[Row], int, int]:
-        found = connection.execute(_in(self._book, _CLIENTS), (MOST_ROWS,)).fetchall()
-        count, total = _one(connection, self._book, _TOTAL)
+        found = connection.execute(in_ledger(self._book, _CLIENTS), (MOST_ROWS,)).fetchall()
+        count, total = one_row(connection, self._book, _TOTAL)
         self._titles |= {name: title for name, title, *_ in found}
         if self._person.party not in self._titles:
-            self._titles |= dict(connection.execute(_in(self._book, _TITLE), (self._person.party,)).fetchall())
+            self._titles |= dict(connection.execute(in_ledger(self._book, _TITLE), (self._person.party,)).fetchall())
         return [Row(name, title, 1, balance, held, 0, 0) for name, title, balance, held in found], count, total
 
     def _members(self, connection: psycopg.Connection[Any]) -> tuple[list[Row], int, int]:
-        found = connection.execute(_in(self._book, _MEMBERS), (MOST_ROWS,)).fetchall()
-        (total,) = _one(connection, self._book, _CIRCLE)
+        found = connection.execute(in_ledger(self._book, _MEMBERS), (MOST_ROWS,)).fetchall()
+        (total,) = one_row(connection, self._book, _CIRCLE)
         if not self._member:
-            who = connection.execute(_in(self._book, _WHOSE)).fetchall()
+            who = connection.execute(in_ledger(self._book, _WHOSE)).fetchall()
             self._member = {name: member for name, _, member in who}
             self._titles |= {name: title for name, title, _ in who}
         self._titles |= {name: title for name, title, *_ in found}
@@ -167,7 +168,7 @@ class OwnWatch:
     def _moved(self, connection: psycopg.Connection[Any], day: datetime.date) -> list[Move]:
         if self._day != day:
             self._day, self._of_day, self._counted = day, {}, self._read
-            for name, came, went, last in connection.execute(_in(self._book, _OF_DAY), (day,)).fetchall():
+            for name, came, went, last in connection.execute(in_ledger(self._book, _OF_DAY), (day,)).fetchall():
                 there = self._of_day.setdefault(self._member.get(name, name), [0, 0])
                 there[0] += came
                 there[1] += went
@@ -178,7 +179,8 @@ class OwnWatch:
         else:
             found = readings.postings(connection, self._book, owner=owner)[::-1]
         moves = []
-        for posting in found:
+        for recorded in found:
+            posting = recorded.posting
             self._read = posting.id
             way = _WAYS.get(posting.route)
             if way is None or posting.action in ("hold", "release", "expire"):
@@ -190,7 +192,7 @@ class OwnWatch:
             moves.append(
                 Move(
                     way,
-                    posting.recorded_at,
+                    recorded.recorded_at,
                     self._titles.get(posting.subject, posting.subject),
                     -posting.amount_minor if loses else posting.amount_minor,
                     PlaceName(self._book, member) if member else None,
@@ -200,11 +202,3 @@ class OwnWatch:
                 )
             )
         return moves[-_KEPT:]
-
-
-def _in(book: str, query: str) -> sql.Composed:
-    return sql.SQL(query).format(sql.Identifier(book))
-
-
-def _one(connection: psycopg.Connection[Any], book: str, query: str) -> Any:
-    return connection.execute(_in(book, query)).fetchone()

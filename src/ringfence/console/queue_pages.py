@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from ringfence.access import Session
 from ringfence.api.service import Service
 from ringfence.api.visitor import NoPower, NotFound, Visitor
-from ringfence.api.withdrawals import do_step, found, look
+from ringfence.api.withdrawals import do_step, examined
 from ringfence.console import queue
 from ringfence.console.hubs import SEES_THE_CIRCLE
 from ringfence.console.pages import In, Spoken, headers_for, require_own, role_word
@@ -71,8 +71,7 @@ def _page(visitor: Visitor, language: Language, number: int | None, wrong: str, 
         lately = asked.requests(connection, limit_minor, limit=100)
     done = [one for one in lately if one.state in ("posted", "refused")][: queue.SHOWN_DONE]
     state = queue.QueueState(datetime.datetime.now(datetime.UTC), tuple(waiting), tuple(done), limit_minor)
-    chosen = found(visitor, number) if number is not None else None
-    checks = look(visitor, chosen) if chosen is not None else None
+    chosen, checks = (None, None) if number is None else examined(visitor, number)
     person = visitor.person
     said = queue.page(state, person, language, role_word(person.role, language), chosen, checks, wrong)
     return HTMLResponse(said, status, headers=headers_for(language))

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from ringfence.api import Service
 from ringfence.console.circle import TOLD_S, chosen
@@ -24,6 +23,7 @@ from ringfence.custody import EXCHANGE
 from ringfence.custody.equation import Equation
 from ringfence.custody.refusals import Outside
 from ringfence.ledger import role
+from ringfence.ledger.readings import head, in_ledger
 
 KEPT_MOVES = 60
 _LARGEST_READ = 2000
@@ -82,13 +82,7 @@ _WHO = """
     LEFT JOIN {0}.party AS m ON m.id = c.member LEFT JOIN {0}.binding AS b ON b.client = c.name AND NOT b.waiting
     WHERE c.name = ANY (%s)
 """
-_ASKED = """
-    SELECT count(*), min(w.asked_at) FROM exchange_requests.withdrawal AS w
-    WHERE NOT EXISTS (SELECT FROM {0}.posting AS p WHERE p.key = w.key)
-        AND NOT EXISTS (SELECT FROM exchange_requests.stopped AS s WHERE s.withdrawal = w.key)
-        AND NOT EXISTS (SELECT FROM exchange_requests.step AS s WHERE s.withdrawal = w.key AND s.step = 'refused')
-"""
-_HEAD = "SELECT batch, posting, day, closed_through, link FROM {}.head"
+_ASKED = "SELECT count(*), min(asked_at) FROM exchange_requests.undecided"
 
 
 @dataclass(slots=True)
@@ -128,17 +122,17 @@ class CircleWatch:
         now = datetime.datetime.now(datetime.UTC)
         fresh: list[Move] = []
         with self._service.logins.reading(role(EXCHANGE, "supervisor")) as connection:
-            _, posting, day, closed_through, link = _one(connection, EXCHANGE, _HEAD)
+            _, posting, day, closed_through, link = head(connection, EXCHANGE)
             self._read_places(connection, day)
-            held, held_minor = _one(connection, EXCHANGE, _HELD)
-            self._to_audit = _one(connection, EXCHANGE, _ASKED)
+            held, held_minor = one_row(connection, EXCHANGE, _HELD)
+            self._to_audit = one_row(connection, EXCHANGE, _ASKED)
             fresh += self._exchange_moves(connection, posting)
             fresh += self._refusals(connection)
         transit: dict[PlaceName, int] = {}
         for bank in self._service.banks:
             with self._service.logins.reading(role(bank, "supervisor")) as connection:
                 fresh += self._bank_moves(connection, bank)
-                rows = connection.execute(_in(bank, _TRANSIT)).fetchall()
+                rows = connection.execute(in_ledger(bank, _TRANSIT)).fetchall()
                 transit |= {PlaceName(bank, member): amount for member, amount in rows}
         fresh = sorted(_without_finished(fresh), key=lambda move: move.at)
         self._moves.extendleft(fresh)
@@ -224,7 +218,7 @@ class CircleWatch:
     def _read_places(self, connection: psycopg.Connection[Any], day: datetime.date) -> None:
         """Who is where: read again when a day begins, and every minute."""
         if self._places_of != day or time.monotonic() - self._places_at_s > _PLACES_EVERY_S:
-            rows = connection.execute(_in(EXCHANGE, _PLACES)).fetchall()
+            rows = connection.execute(in_ledger(EXCHANGE, _PLACES)).fetchall()
             self._places = tuple((PlaceName(bank, member), title, count) for bank, member, title, count in rows)
             self._places_of, self._places_at_s = day, time.monotonic()
 
@@ -232,7 +226,7 @@ class CircleWatch:
         if not self._exchange:
             # At first, what was last.
             self._exchange = max(0, posting - _AT_FIRST)
-        rows = connection.execute(_in(EXCHANGE, _EXCHANGE), (self._exchange, _LARGEST_READ)).fetchall()
+        rows = connection.execute(in_ledger(EXCHANGE, _EXCHANGE), (self._exchange, _LARGEST_READ)).fetchall()
         moves: list[Move] = []
         settled = [row for row in rows if row[2] == 0 and row[3] in _SETTLES]
         if settled:
@@ -252,10 +246,10 @@ class CircleWatch:
         return moves
 
     def _bank_moves(self, connection: psycopg.Connection[Any], bank: str) -> list[Move]:
-        _, posting, day, *_ = _one(connection, bank, _HEAD)
+        _, posting, day, *_ = head(connection, bank)
         seen = self._banks.get(bank)
         if seen is None or seen.day != day:
-            rows = connection.execute(_in(bank, _OF_DAY), (day, posting)).fetchall()
+            rows = connection.execute(in_ledger(bank, _OF_DAY), (day, posting)).fetchall()
             before = max(0, posting - _AT_FIRST) if seen is None else seen.read
             seen = self._banks[bank] = _Bank(before, day, {member: [came, went] for member, came, went in rows})
             counted = posting
@@ -263,7 +257,7 @@ class CircleWatch:
             counted = 0
         moves = []
         for number, at, of, route, _, title, member, via, amount in connection.execute(
-            _in(bank, _BANK), (seen.read, _LARGEST_READ)
+            in_ledger(bank, _BANK), (seen.read, _LARGEST_READ)
         ).fetchall():
             seen.read = number
             way = _INTO.get(route) or _OUT_OF.get(route)
@@ -279,7 +273,7 @@ class CircleWatch:
         self._refused, refused, self._outsides = self._service.refusals.after(self._refused)
         if not refused:
             return []
-        rows = connection.execute(_in(EXCHANGE, _WHO), ([one.who for one in refused],)).fetchall()
+        rows = connection.execute(in_ledger(EXCHANGE, _WHO), ([one.who for one in refused],)).fetchall()
         who = {name: (title, member or name, via or title, bank) for name, title, member, via, bank in rows}
         moves = []
         for one in refused:
@@ -309,9 +303,6 @@ def _without_finished(moves: list[Move]) -> list[Move]:
     return [move for move in moves if move.way != "held" or (move.title, move.amount_minor) not in paid]
 
 
-def _in(book: str, query: str) -> sql.Composed:
-    return sql.SQL(query).format(sql.Identifier(book))
-
-
-def _one(connection: psycopg.Connection[Any], book: str, query: str) -> Any:
-    return connection.execute(_in(book, query)).fetchone()
+def one_row(connection: psycopg.Connection[Any], book: str, query: str) -> Any:
+    """The one row of a query in a book."""
+    return connection.execute(in_ledger(book, query)).fetchone()

@@ -7,9 +7,6 @@ what may leave the circle; what has changed meanwhile stops the withdrawal, with
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,16 +15,14 @@ import psycopg
 from ringfence.custody.circle import Circle, intake
 from ringfence.custody.live import Follower
 from ringfence.custody.refusals import Refusals
-from ringfence.custody.requests import NotSigned, Request, requests
+from ringfence.custody.repeating import Repeating
+from ringfence.custody.requests import NotSigned, Request, limit_minor, requests
 from ringfence.custody.transfers import Transfers, Withdrawal
-from ringfence.database import Store
-from ringfence.errors import RingfenceError
-from ringfence.ledger import Control, Grant, Refusal
+from ringfence.database import Kept, Store
+from ringfence.ledger import Control, Refusal
 
 _LOOKS_EVERY_S = 0.5
-_TRIES_AGAIN_S = 1.0
 _ANOTHER_DAY = (Control.SHUT, Control.DAY, Control.DATED)
-_log = logging.getLogger(__name__)
 
 
 class CarryingOut:
@@ -41,15 +36,13 @@ class CarryingOut:
         refusals: Refusals,
         withdrawable: Callable[[psycopg.Connection[Any], str], int],
     ) -> None:
-        self._store = store
-        self._banks = tuple(banks)
         self._follower = follower
         self._refusals = refusals
         self._withdrawable = withdrawable
-        self._nudge = threading.Event()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="ringfence carrying out", daemon=True)
-        self._thread.start()
+        self._circle = Kept(store, lambda: Circle(store, banks))
+        self._thread = Repeating(
+            "ringfence carrying out", self._work, _LOOKS_EVERY_S, "withdrawals are not carried out"
+        )
 
     def __enter__(self) -> CarryingOut:
         return self
@@ -59,44 +52,21 @@ class CarryingOut:
 
     def close(self) -> None:
         """Finish what is under way, and stop."""
-        self._closing = True
-        self._nudge.set()
-        self._thread.join()
+        self._thread.close()
+        self._circle.close()
 
     def nudge(self) -> None:
         """Something may be there to carry out."""
-        self._nudge.set()
+        self._thread.nudge()
 
-    def _run(self) -> None:
-        circle: Circle | None = None
-        trouble = ""
-        while not self._closing:
-            self._nudge.wait(_LOOKS_EVERY_S)
-            self._nudge.clear()
-            try:
-                circle = circle or Circle(self._store, self._banks)
-                self._look(circle)
-                trouble = ""
-            except (psycopg.Error, RingfenceError, TimeoutError) as error:
-                said = " ".join(str(error).split())
-                if said != trouble:
-                    _log.warning("withdrawals are not carried out: %s", said)
-                trouble = said
-                if circle is not None and any(ledger.connection.closed for ledger in circle.ledgers):
-                    with contextlib.suppress(psycopg.Error):
-                        circle.close()
-                    circle = None
-                self._nudge.wait(_TRIES_AGAIN_S)
-            except Exception:  # noqa: BLE001 - said loudly, and tried again
-                _log.exception("withdrawals are not carried out")
-                self._nudge.wait(_TRIES_AGAIN_S)
-        if circle is not None:
-            circle.close()
+    def _work(self) -> None:
+        with self._circle.use() as circle:
+            self._look(circle)
 
     def _look(self, circle: Circle) -> None:
         clerk = circle.clerk
         ((shut,),) = clerk.rows("SELECT day <= closed_through FROM {}.head")
-        waiting = requests(clerk.connection, limit_of(clerk.granted("withdrawal")), waiting=True)
+        waiting = requests(clerk.connection, limit_minor(clerk.connection), waiting=True)
         due = [request for request in waiting if request.state == "passed"]
         # While no day is open, they wait.
         if not due or shut:
@@ -128,11 +98,3 @@ class CarryingOut:
 
     def _stop(self, circle: Circle, request: Request, reason: tuple[str, str]) -> None:
         circle.clerk.rows("SELECT exchange_requests.stop(%s, %s, %s)", (request.key, *reason))
-
-
-def limit_of(grants: Sequence[Grant]) -> int | None:
-    """Up to how much the clerk lets out alone: the widest of its standing grants; None without any, all without a cap."""
-    caps = [grant.caps.per_item_minor for grant in grants]
-    if not caps:
-        return None
-    return 10**15 if None in caps else max(cap for cap in caps if cap is not None)

@@ -13,28 +13,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import psycopg
-
 from ringfence.custody.circle import EXCHANGE
+from ringfence.custody.repeating import Repeating
 from ringfence.custody.taking_over import take_over
 from ringfence.custody.transfers import Deposit, deposit_instruction
-from ringfence.database import Store, StoreUnreachable
-from ringfence.errors import BadInput, RingfenceError
+from ringfence.database import Kept, Store
+from ringfence.errors import BadInput
 from ringfence.ledger import Control, Desk, Instruction, Ledger, Outcome
 
 _LOOKS_EVERY_S = 0.25
-_TRIES_AGAIN_S = 1.0
 # How long a deposit waits for the exchange before it is reported as in transit.
 PATIENCE_S = 5.0
 _ANOTHER_DAY = (Control.SHUT, Control.DAY, Control.DATED)
-
-_log = logging.getLogger(__name__)
 
 
 class Credit(NamedTuple):
@@ -103,13 +98,14 @@ class _Teller:
     """A bank's teller: its registry, and its desk."""
 
     def __init__(self, store: Store, bank: str) -> None:
-        self._store = store
         self._bank = bank
-        self._book = Ledger(store, bank, "teller")
+        self._book = Kept(store, lambda: Ledger(store, bank, "teller"))
         self._desk = Desk(lambda: Ledger(store, bank, "teller"))
         self._registered: dict[str, str] = {}
         self._asking = threading.Lock()
-        self._day = self._book.day
+        with self._book.use() as book:
+            self._names = book
+            self._day = book.day
 
     def close(self) -> None:
         self._desk.close()
@@ -118,7 +114,7 @@ class _Teller:
     async def deposit(self, deposit: Deposit) -> Outcome:
         if deposit.client not in self._registered:
             await asyncio.to_thread(self._look_again, deposit.client)
-        asked = deposit_instruction(self._book, deposit, self._registered[deposit.client], self._day)
+        asked = deposit_instruction(self._names, deposit, self._registered[deposit.client], self._day)
         outcome = await self._desk.post_soon(asked)
         if outcome.refusal and outcome.refusal.control in (Control.KEY, *_ANOTHER_DAY):
             # Another day may be open since; or the key may be of an earlier day, and for the very same.
@@ -127,52 +123,56 @@ class _Teller:
                 outcome = await self._desk.post_soon(again)
         return outcome
 
-    @contextlib.contextmanager
-    def _entered(self) -> Iterator[Ledger]:
-        """The book, entered again where the database was lost. Errors: StoreUnreachable."""
-        try:
-            if self._book.connection.closed:
-                self._book = Ledger(self._store, self._bank, "teller")
-            yield self._book
-        except psycopg.OperationalError as error:
-            raise StoreUnreachable(where=self._store.where, detail=" ".join(str(error).split())) from error
-
     def _look_again(self, client: str) -> None:
-        """Read again who is registered at this bank. Errors: BadInput where the client is not."""
-        with self._asking, self._entered() as book:
+        """Read again who is registered at this bank. Errors: BadInput where the client is not; StoreUnreachable."""
+        with self._asking, self._book.use() as book:
             book.refresh()
+            # The names that were read serve on while the book itself is lost.
+            self._names = book
             self._registered = {r.binding.client: r.binding.account_number for r in book.bindings()}
             self._desk.refresh()
         if client not in self._registered:
-            raise BadInput("client", client, f"a client that is bound to an account at {self._book.name}")
+            raise BadInput("client", client, f"a client that is bound to an account at {self._bank}")
 
     def _dated(self, asked: Instruction) -> Instruction:
-        with self._asking, self._entered() as book:
+        with self._asking, self._book.use() as book:
             self._day = book.day
             before = book.rows("SELECT value_date FROM {}.posting WHERE key = %s", (asked.key,))
         day: datetime.date = before[0][0] if before else self._day
         return replace(asked, value_date=day)
 
 
+class _Books:
+    """The exchange's link, and a login in each bank's book by which its reports are read."""
+
+    def __init__(self, store: Store, banks: Sequence[str]) -> None:
+        with contextlib.ExitStack() as opening:
+            self.banks = {bank: opening.enter_context(Ledger(store, bank, "clerk")) for bank in banks}
+            self.link = opening.enter_context(Ledger(store, EXCHANGE, "link"))
+            self._open = opening.pop_all()
+
+    def close(self) -> None:
+        self._open.close()
+
+
 class Follower:
     """The thread in which the exchange takes over what its banks have posted."""
 
     def __init__(self, store: Store, banks: Sequence[str]) -> None:
-        self._store = store
-        self._banks = tuple(banks)
-        self._link: Ledger | None = None
-        self._books: dict[str, Ledger] = {}
-        self._enter()
+        self._books = Kept(store, lambda: _Books(store, banks))
         self._waiting: dict[str, list[_Waiting]] = {}
         self._turn = threading.Lock()
-        self._nudge = threading.Event()
         self._begun = 0
         self._ended = threading.Condition()
         self._reached = 0
-        self._closing = False
-        self.trouble: RingfenceError | None = None
-        self._thread = threading.Thread(target=self._follow, name="ringfence follower", daemon=True)
-        self._thread.start()
+        self.trouble: Exception | None = None
+        self._thread = Repeating(
+            "ringfence follower",
+            self._take_over,
+            _LOOKS_EVERY_S,
+            "the exchange does not follow its banks",
+            self._stumble,
+        )
 
     def __enter__(self) -> Follower:
         return self
@@ -182,10 +182,8 @@ class Follower:
 
     def close(self) -> None:
         """Take over what is there, and stop."""
-        self._closing = True
-        self._nudge.set()
-        self._thread.join()
-        self._leave()
+        self._thread.close()
+        self._books.close()
 
     def catch_up(self, seconds: float = PATIENCE_S) -> None:
         """Wait until everything is taken over that the banks have posted by now.
@@ -194,7 +192,7 @@ class Follower:
         """
         # A pass that is under way may have looked before.
         wanted = self._begun + 1
-        self._nudge.set()
+        self._thread.nudge()
         with self._ended:
             if not self._ended.wait_for(lambda: self._reached >= wanted or self.trouble is not None, seconds):
                 raise TimeoutError("the exchange does not follow its banks")
@@ -207,7 +205,7 @@ class Follower:
         waiting = _Waiting(key, loop, loop.create_future())
         with self._turn:
             self._waiting.setdefault(key, []).append(waiting)
-        self._nudge.set()
+        self._thread.nudge()
         try:
             return await asyncio.wait_for(waiting.future, patience_s)
         except TimeoutError:
@@ -218,38 +216,18 @@ class Follower:
                 if left:
                     self._waiting[key] = left
 
-    def _follow(self) -> None:
-        while not self._closing:
-            self._nudge.wait(_LOOKS_EVERY_S)
-            self._nudge.clear()
-            try:
-                self._take_over()
-            except (psycopg.Error, RingfenceError) as error:
-                self._stumble(error)
-            except Exception:  # noqa: BLE001
-                # Unforeseen: said loudly, and tried again; a follower that is gone would leave all money in transit.
-                _log.exception("the exchange does not follow its banks")
-                self._nudge.wait(_TRIES_AGAIN_S)
-
-    def _enter(self) -> Ledger:
-        self._books = {bank: Ledger(self._store, bank, "clerk") for bank in self._banks}
-        self._link = Ledger(self._store, EXCHANGE, "link")
-        return self._link
-
-    def _leave(self) -> None:
-        for book in (*self._books.values(), *([self._link] if self._link else [])):
-            with contextlib.suppress(psycopg.Error):
-                book.close()
-        self._books, self._link = {}, None
-
     def _take_over(self) -> None:
-        link = self._link or self._enter()
-        self._begun += 1
-        take_over(link, self._books)
-        self.trouble = None
-        with self._ended:
-            self._reached = self._begun
-            self._ended.notify_all()
+        with self._books.use() as books:
+            self._begun += 1
+            take_over(books.link, books.banks)
+            self.trouble = None
+            with self._ended:
+                self._reached = self._begun
+                self._ended.notify_all()
+            self._answer(books.link)
+
+    def _answer(self, link: Ledger) -> None:
+        """Tell whoever waits what has been booked."""
         with self._turn:
             keys = list(self._waiting)
         if not keys:
@@ -265,13 +243,6 @@ class Follower:
 
     def _stumble(self, error: Exception) -> None:
         """Nothing is lost: what the banks have posted stays in transit until it can be taken over."""
-        said = " ".join(str(error).split())
-        if self._link is not None and any(book.connection.closed for book in (self._link, *self._books.values())):
-            self._leave()
-        trouble = error if isinstance(error, RingfenceError) else StoreUnreachable(where=self._store.where, detail=said)
-        if self.trouble is None or str(self.trouble) != str(trouble):
-            _log.warning("the exchange does not follow its banks: %s", trouble)
-        self.trouble = trouble
         with self._ended:
+            self.trouble = error
             self._ended.notify_all()
-        self._nudge.wait(_TRIES_AGAIN_S)

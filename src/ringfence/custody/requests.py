@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import psycopg
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from psycopg.types.json import Jsonb
 
 from ringfence.database import Store, migrate_ledger, sql_files
@@ -33,6 +34,7 @@ from ringfence.money import render, unit
 SCHEMA = "exchange_requests"
 State = Literal["asked", "audited", "passed", "sent", "unknown", "posted", "refused"]
 Step = Literal["audit", "approve", "refuse"]
+LARGEST_MINOR = 10**15
 ANSWERS_WITHIN = datetime.timedelta(seconds=30)
 _CNY = unit("CNY")
 _REF = re.compile(r"ed25519 ([0-9a-f]{64}) ([0-9a-f]{128})")
@@ -90,6 +92,31 @@ def words(client: str, amount_minor: int, payee: str, key: str) -> bytes:
         f"ringfence withdrawal 1\nclient {client}\namount {render(amount_minor, _CNY)} CNY\npayee {payee}\nkey {key}\n"
     )
     return said.encode()
+
+
+def stored_key(client: str, key: str) -> str:
+    """The key under which a client's withdrawal is signed, asked for, held and posted: nobody else's can be the same."""
+    return f"withdrawal:{client}:{key}"
+
+
+def public_half(private_key: Ed25519PrivateKey) -> bytes:
+    """The 32 bytes by which a signature is checked."""
+    return private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def limit_minor(connection: psycopg.Connection[Any]) -> int | None:
+    """Up to how much one person lets a withdrawal pass alone, in fen: the widest of the clerk's standing grants; None where
+    there is none. The login must read everything of the exchange.
+    """
+    row = connection.execute(
+        """
+        SELECT count(*), bool_or(g.per_item IS NULL), max(g.per_item) FROM exchange.grants AS g
+        JOIN exchange.route AS r ON r.id = g.route AND r.name = 'withdrawal'
+        WHERE g.power = 'ask' AND g.ended IS NULL AND g.key IS NULL AND g.grantee = r.asks
+        """
+    ).fetchone()
+    standing, without_cap, most = row or (0, None, None)
+    return None if not standing else LARGEST_MINOR if without_cap else most
 
 
 def sign(private_key: Ed25519PrivateKey, client: str, amount_minor: int, payee: str, key: str) -> bytes:
@@ -239,8 +266,8 @@ _REQUESTS = """
 """
 
 
-_WAITING = """ AND x.withdrawal IS NULL AND (p.id IS NULL OR h.rest > 0) AND NOT EXISTS (
-    SELECT FROM exchange_requests.step AS r WHERE r.withdrawal = w.key AND r.step = 'refused')"""
+# Nothing has become of it yet: undecided, or held and not answered.
+_WAITING = " AND (h.rest > 0 OR w.key IN (SELECT u.key FROM exchange_requests.undecided AS u))"
 
 
 def requests(

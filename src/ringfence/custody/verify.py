@@ -137,8 +137,8 @@ def _signatures(exchange: Ledger, since: int) -> list[Finding]:
     ]
 
 
-def require_untouched(store: Store, banks: Sequence[str]) -> None:
-    """Before anything runs on these books: that they are what was signed, and that all since the last time is right.
+def require_untouched(store: Store, banks: Sequence[str]) -> CircleVerdict:
+    """Before anything runs on these books: that they are what was signed, and that all since the last time is right; the verdict.
 
     Errors: HeadMismatch, which names the first thing that is wrong; as verify_circle.
     """
@@ -146,6 +146,7 @@ def require_untouched(store: Store, banks: Sequence[str]) -> None:
     if not verdict.ok:
         first = verdict.findings[0]
         raise HeadMismatch(ledger=first.ledger, detail=f"{first.where}: {first.what}")
+    return verdict
 
 
 def _since(heads: Heads, book: str, *, since_last: bool) -> Checkpoint | None:

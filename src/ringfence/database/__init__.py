@@ -10,6 +10,7 @@ from ringfence.database.errors import (
     StoreMissing,
     StoreUnreachable,
 )
+from ringfence.database.kept import Kept
 from ringfence.database.logins import Logins
 from ringfence.database.migrate import (
     SqlFile,
@@ -24,6 +25,7 @@ from ringfence.database.settings import Settings
 from ringfence.database.store import Store
 
 __all__ = [
+    "Kept",
     "Logins",
     "SchemaChanged",
     "SchemaNewer",

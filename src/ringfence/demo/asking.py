@@ -6,10 +6,9 @@ import hashlib
 import secrets
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ringfence.custody import EXCHANGE, Client
-from ringfence.custody.requests import ask, register_key, requests, sign
+from ringfence.custody.requests import ask, public_half, register_key, requests, sign, stored_key
 from ringfence.database import Logins, Store
 from ringfence.ledger import Ledger, role
 
@@ -32,12 +31,12 @@ class Asking:
             if len(requests(connection, None, waiting=True)) >= MOST_WAITING:
                 return
         private = self._key(client.name)
-        public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        public = public_half(private)
         if client.name not in self._registered:
             with Ledger(self._store, EXCHANGE, "registrar") as registrar:
                 register_key(registrar, client.name, public)
             self._registered.add(client.name)
-        stored = f"withdrawal:{client.name}:{key}"
+        stored = stored_key(client.name, key)
         signature = sign(private, client.name, amount_minor, client.account_number, stored)
         token = secrets.token_urlsafe(32)
         digest = hashlib.sha256(token.encode()).digest()

@@ -196,14 +196,19 @@ def _load(file: Path, field: str, *, private: bool) -> object:
         raise BadInput(field, str(file), "a key in PEM, without a password, that can be read") from error
 
 
-def _new_key(folder: Path) -> Ed25519PrivateKey:
-    folder.mkdir(parents=True, exist_ok=True)
-    key = Ed25519PrivateKey.generate()
+def keep_private_key(key: Ed25519PrivateKey, file: Path) -> None:
+    """Write a key in PEM to a file that is not there yet, readable by its owner alone."""
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as kept:
+        kept.write(private)
+
+
+def _new_key(folder: Path) -> Ed25519PrivateKey:
+    folder.mkdir(parents=True, exist_ok=True)
+    key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    with os.fdopen(os.open(folder / "private.pem", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(private)
+    keep_private_key(key, folder / "private.pem")
     (folder / "public.pem").write_bytes(public)
     return key

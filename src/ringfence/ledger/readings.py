@@ -8,14 +8,13 @@ is answered with the member's own clients.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
 
-from ringfence.ledger.journal import ACTIONS, JournalEntry
+from ringfence.ledger.journal import ACTIONS, JournalEntry, JournalPosting
 from ringfence.ledger.registry import AccountName
 
 LARGEST_PAGE = 200
@@ -44,30 +43,20 @@ class HeadRow(NamedTuple):
     link: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PostingRow:
-    """A posting in words, with those of its entries that the reader may see; `about` as in JournalPosting."""
+class RecordedPosting(NamedTuple):
+    """A posting with those of its entries that the reader may see, and in which batch, when and on which day it was recorded."""
 
-    id: int
     batch: int
     recorded_at: datetime.datetime
     day: datetime.date
-    action: str
-    route: str
-    subject: str
-    amount_minor: int
-    unit: str
-    value_date: datetime.date
-    key: str
-    payee: str
-    ref: str
-    about: int
-    entries: tuple[JournalEntry, ...]
+    posting: JournalPosting
 
 
 def head(connection: psycopg.Connection[Any], ledger: str) -> HeadRow:
     """Where the ledger is. The login must read everything."""
-    row = connection.execute(_in(ledger, "SELECT batch, posting, day, closed_through, link FROM {}.head")).fetchone()
+    row = connection.execute(
+        in_ledger(ledger, "SELECT batch, posting, day, closed_through, link FROM {}.head")
+    ).fetchone()
     assert row is not None
     return HeadRow(*row)
 
@@ -83,7 +72,7 @@ def accounts(
 ) -> list[AccountRow]:
     """A page of accounts after the account numbered `after`, in the order of their numbers."""
     rows = connection.execute(
-        _in(
+        in_ledger(
             ledger,
             """
             SELECT account, kind, owner, unit, ordinal, number, balance, held_out, held_in FROM {}.balances
@@ -105,7 +94,7 @@ def postings(
     before: int | None = None,
     owner: str | None = None,
     limit: int = LARGEST_PAGE,
-) -> list[PostingRow]:
+) -> list[RecordedPosting]:
     """A page of postings: those after the posting numbered `after`, oldest first; or else those before `before`, newest first.
 
     With an `owner`, only what changed an account of that party.
@@ -126,15 +115,15 @@ def postings(
     return _with_entries(connection, ledger, rows)
 
 
-def posting(connection: psycopg.Connection[Any], ledger: str, number: int) -> PostingRow | None:
+def posting(connection: psycopg.Connection[Any], ledger: str, number: int) -> RecordedPosting | None:
     """One posting; None where the reader sees none of that number."""
     found = postings(connection, ledger, after=number - 1, limit=1)
-    return found[0] if found and found[0].id == number else None
+    return found[0] if found and found[0].posting.id == number else None
 
 
 _POSTINGS = """
     SELECT p.id, p.batch, b.recorded_at, b.day, p.action, r.name, s.name, p.amount, p.value_date, p.key, p.payee, p.ref,
-        p.about, (
+        p.under, p.about, p.link, (
             SELECT u.code FROM {0}.hold AS h JOIN {0}.account AS a ON a.id = h.side1 JOIN {0}.unit AS u ON u.id = a.unit
             WHERE p.action <> 0 AND h.id = CASE p.action WHEN 1 THEN p.id ELSE p.about END
         )
@@ -165,22 +154,56 @@ _ENTRIES = """
 """
 
 
-def _with_entries(connection: psycopg.Connection[Any], ledger: str, rows: list[tuple[Any, ...]]) -> list[PostingRow]:
-    found = connection.execute(_in(ledger, _ENTRIES), ([row[0] for row in rows],)).fetchall() if rows else []
+def _with_entries(
+    connection: psycopg.Connection[Any], ledger: str, rows: list[tuple[Any, ...]]
+) -> list[RecordedPosting]:
+    found = connection.execute(in_ledger(ledger, _ENTRIES), ([row[0] for row in rows],)).fetchall() if rows else []
     entries = {
         number: tuple(JournalEntry(AccountName(*row[1:5]), *row[5:]) for row in moved)
         for number, moved in groupby(found, key=lambda row: row[0])
     }
-    return [
-        PostingRow(
-            number, batch, recorded_at, day, ACTIONS[action], route, subject, amount,
-            # What was only held or released has no entry.
-            entries[number][0].account.unit if number in entries else unit,
-            value_date, key, payee, ref, about, entries.get(number, ()),
+    recorded = []
+    for (
+        number,
+        batch,
+        at,
+        day,
+        action,
+        route,
+        subject,
+        amount,
+        value_date,
+        key,
+        payee,
+        ref,
+        under,
+        about,
+        link,
+        held,
+    ) in rows:
+        moved = entries.get(number, ())
+        # What was only held or released has no entry.
+        unit = moved[0].account.unit if moved else held
+        posting = JournalPosting(
+            number,
+            ACTIONS[action],
+            route,
+            subject,
+            amount,
+            unit,
+            value_date,
+            key,
+            payee,
+            ref,
+            under,
+            about,
+            link,
+            moved,
         )
-        for number, batch, recorded_at, day, action, route, subject, amount, value_date, key, payee, ref, about, unit in rows
-    ]  # fmt: skip
+        recorded.append(RecordedPosting(batch, at, day, posting))
+    return recorded
 
 
-def _in(ledger: str, query: str) -> sql.Composed:
+def in_ledger(ledger: str, query: str) -> sql.Composed:
+    """A query in which `{}` or `{0}` is the schema of `ledger`."""
     return sql.SQL(query).format(sql.Identifier(ledger))

@@ -31,7 +31,7 @@ MEMBER_READS = {
         "unit", "kind", "route", "party", "account", "grants", "binding", "posting", "entry", "hold", "journal", "balances", "member_total",
     )
 } | {f"exchange_margin.{table}" for table in ("planned", "settled", '"position"', "requirement")} | {
-    f"exchange_requests.{table}" for table in ("client_key", "withdrawal", "step", "stopped")
+    f"exchange_requests.{table}" for table in ("client_key", "withdrawal", "step", "stopped", "undecided")
 }  # fmt: skip
 REQUESTS_OF_CLERK = {f"exchange_requests.{name}" for name in ("audit", "refuse", "stop")}
 REQUESTS_OF_OFFICER = {f"exchange_requests.{name}" for name in ("approve", "refuse")}

@@ -43,6 +43,14 @@ CREATE TABLE stopped (
     reason_zh text NOT NULL
 );
 
+-- Nobody has refused it, nothing has stopped it, and it is not held or posted.
+CREATE VIEW undecided WITH (security_invoker = true) AS
+SELECT w.* FROM withdrawal AS w
+LEFT JOIN exchange.posting AS p ON p.key = w.key
+LEFT JOIN stopped AS x ON x.withdrawal = w.key
+LEFT JOIN step AS r ON r.withdrawal = w.key AND r.step = 'refused'
+WHERE p.id IS NULL AND x.withdrawal IS NULL AND r.withdrawal IS NULL;
+
 -- A client asks through the window, for itself: for whoever the token of its visit stands for.
 CREATE FUNCTION ask(key text, client text, amount_minor bigint, payee text, public_key bytea, signature bytea) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
@@ -67,54 +75,46 @@ BEGIN
 END
 $$;
 
--- The first person: the clerk's login.
-CREATE FUNCTION audit(withdrawal text, person text, seen jsonb) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
+-- What a person does: audit first, then approve, and refuse while it is undecided. Nobody calls this; whoever may do a step
+-- calls the function of its name.
+CREATE FUNCTION take_step(key text, step text, person text, seen jsonb) RETURNS text
+LANGUAGE plpgsql SET search_path = {ledger}, pg_temp AS $$
+DECLARE
+    taken text [];
 BEGIN
-    PERFORM FROM withdrawal AS w WHERE w.key = audit.withdrawal FOR UPDATE;
-    IF EXISTS (SELECT FROM step AS s WHERE s.withdrawal = audit.withdrawal) THEN
+    PERFORM FROM withdrawal AS w WHERE w.key = take_step.key FOR UPDATE;
+    taken := ARRAY(SELECT s.step FROM step AS s WHERE s.withdrawal = take_step.key);
+    IF take_step.step = 'approved' AND 'audited' <> ALL (taken) THEN
+        RETURN 'not-audited';
+    END IF;
+    IF taken && '{approved, refused}' OR take_step.step = 'audited' AND taken <> '{}'
+        OR NOT EXISTS (SELECT FROM undecided AS u WHERE u.key = take_step.key) THEN
         RETURN 'done';
     END IF;
-    INSERT INTO step (withdrawal, step, person, seen) VALUES (audit.withdrawal, 'audited', audit.person, audit.seen);
-    RETURN 'audited';
+    IF EXISTS (SELECT FROM step AS s WHERE s.withdrawal = take_step.key AND s.person = take_step.person) THEN
+        RETURN 'same-person';
+    END IF;
+    INSERT INTO step (withdrawal, step, person, seen) VALUES (take_step.key, take_step.step, take_step.person, take_step.seen);
+    RETURN take_step.step;
 END
+$$;
+
+-- The first person: the clerk's login.
+CREATE FUNCTION audit(withdrawal text, person text, seen jsonb) RETURNS text
+LANGUAGE sql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
+    SELECT take_step(audit.withdrawal, 'audited', audit.person, audit.seen)
 $$;
 
 -- The second person: the officer's login, and another person than the first.
 CREATE FUNCTION approve(withdrawal text, person text, seen jsonb) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
-BEGIN
-    PERFORM FROM withdrawal AS w WHERE w.key = approve.withdrawal FOR UPDATE;
-    IF NOT EXISTS (SELECT FROM step AS s WHERE s.withdrawal = approve.withdrawal AND s.step = 'audited') THEN
-        RETURN 'not-audited';
-    END IF;
-    IF EXISTS (SELECT FROM step AS s WHERE s.withdrawal = approve.withdrawal AND s.step <> 'audited') THEN
-        RETURN 'done';
-    END IF;
-    IF EXISTS (SELECT FROM step AS s WHERE s.withdrawal = approve.withdrawal AND s.person = approve.person) THEN
-        RETURN 'same-person';
-    END IF;
-    INSERT INTO step (withdrawal, step, person, seen) VALUES (approve.withdrawal, 'approved', approve.person, approve.seen);
-    RETURN 'approved';
-END
+LANGUAGE sql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
+    SELECT take_step(approve.withdrawal, 'approved', approve.person, approve.seen)
 $$;
 
--- Either of them, before it is carried out.
+-- Either of them.
 CREATE FUNCTION refuse(withdrawal text, person text, seen jsonb) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
-BEGIN
-    PERFORM FROM withdrawal AS w WHERE w.key = refuse.withdrawal FOR UPDATE;
-    IF EXISTS (SELECT FROM exchange.posting AS p WHERE p.key = refuse.withdrawal)
-        OR EXISTS (SELECT FROM step AS s WHERE s.withdrawal = refuse.withdrawal AND s.step IN ('approved', 'refused'))
-        OR EXISTS (SELECT FROM stopped AS s WHERE s.withdrawal = refuse.withdrawal) THEN
-        RETURN 'done';
-    END IF;
-    IF EXISTS (SELECT FROM step AS s WHERE s.withdrawal = refuse.withdrawal AND s.person = refuse.person) THEN
-        RETURN 'same-person';
-    END IF;
-    INSERT INTO step (withdrawal, step, person, seen) VALUES (refuse.withdrawal, 'refused', refuse.person, refuse.seen);
-    RETURN 'refused';
-END
+LANGUAGE sql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
+    SELECT take_step(refuse.withdrawal, 'refused', refuse.person, refuse.seen)
 $$;
 
 -- What could not be carried out, and why: the clerk's login, which carries out.
@@ -147,7 +147,7 @@ GRANT EXECUTE ON FUNCTION ask TO ringfence_exchange_window;
 GRANT EXECUTE ON FUNCTION audit, refuse, stop TO ringfence_exchange_clerk;
 GRANT EXECUTE ON FUNCTION approve, refuse TO ringfence_exchange_officer;
 GRANT EXECUTE ON FUNCTION register_key TO ringfence_exchange_registrar;
-GRANT SELECT ON client_key, withdrawal, step, stopped TO ringfence_exchange_reads, ringfence_exchange_member;
+GRANT SELECT ON client_key, withdrawal, step, stopped, undecided TO ringfence_exchange_reads, ringfence_exchange_member;
 
 ALTER TABLE client_key ENABLE ROW LEVEL SECURITY;
 ALTER TABLE withdrawal ENABLE ROW LEVEL SECURITY;
