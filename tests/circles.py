@@ -37,7 +37,7 @@ def make_circle(store: Store) -> None:
         circle.open_day(DAY)
         circle.limit("withdrawal", Caps(per_item_minor=LIMIT_MINOR))
         circle.limit("fee", Caps(per_day_minor=FEES_MINOR))
-        refused = Transfers(circle).arrive(DAY, {f"arrival:{name}": (name, BROUGHT_MINOR) for name in CLIENTS})
+        refused = circle.arrive(DAY, {f"arrival:{name}": (name, BROUGHT_MINOR) for name in CLIENTS})
     assert refused == []
 
 
@@ -48,7 +48,7 @@ def opened(store: Store) -> Iterator[tuple[Circle, Transfers]]:
         yield circle, Transfers(circle)
 
 
-def pay_in(transfers: Transfers, key: str, client: str, amount_minor: int) -> None:
+def pay_in(circle: Circle, key: str, client: str, amount_minor: int) -> None:
     """Pay in from the client's registered account; it must not be refused."""
     deposit = Deposit(key, client, amount_minor, CLIENTS[client].account_number)
-    assert transfers.deposit(DAY, [deposit]) == []
+    assert circle.deposit(DAY, [deposit]) == []

@@ -202,8 +202,22 @@ class BankSideShown(_Closed):
     agrees: bool
 
 
+class InTransitShown(_Closed):
+    """A movement that a bank has posted and the exchange has not booked yet, under the bank's `key`; out of the circle: negative."""
+
+    bank: str
+    posting: int
+    key: str
+    route: str
+    client: str
+    amount: str
+
+
 class EquationShown(_Closed):
-    """Client money at the banks = owed to clients + fees due + suspense + in settlement + in transit; `difference` is the rest."""
+    """Client money at the banks = owed to clients + fees due + suspense + in settlement + in transit; `difference` is the rest.
+
+    `waiting` are the movements of which `in_transit` is made, at most 100.
+    """
 
     holds: bool
     unit: str
@@ -215,6 +229,7 @@ class EquationShown(_Closed):
     in_transit: str
     difference: str
     banks: list[BankSideShown]
+    waiting: list[InTransitShown]
     read_at: datetime.datetime
 
 

@@ -18,8 +18,8 @@ from ringfence.errors import BadInput
 def make_busy_circle(store: Store) -> None:
     """A circle in which the officer has let one withdrawal pass."""
     make_circle(store)
-    with opened(store) as (_, transfers):
-        pay_in(transfers, "d", "m1-ann", 80_000_00)
+    with opened(store) as (circle, transfers):
+        pay_in(circle, "d", "m1-ann", 80_000_00)
         large = Withdrawal("large", "m1-ann", 60_000_00, "6201-ann")
         assert transfers.withdraw(DAY, [large], {"m1-ann": 80_000_00}, second=lambda withdrawal: True) == []
 

@@ -17,8 +17,8 @@ from ringfence.errors import BadInput
 def make_paid_in(store: Store) -> None:
     """A circle into which one client has paid."""
     make_circle(store)
-    with opened(store) as (_, transfers):
-        pay_in(transfers, "d", "m1-ann", 80_00)
+    with opened(store) as (circle, _):
+        pay_in(circle, "d", "m1-ann", 80_00)
 
 
 pytestmark = pytest.mark.ledgers.with_args(make_paid_in)

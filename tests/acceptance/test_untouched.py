@@ -11,7 +11,7 @@ from beancount import loader
 from typer.testing import CliRunner
 
 from ringfence.cli import app
-from ringfence.custody import require_untouched
+from ringfence.custody import introduce, require_untouched
 from ringfence.database import Store
 from ringfence.demo.people import BANKS
 from ringfence.demo.run import Plan, Watch, run
@@ -45,8 +45,9 @@ pytestmark = pytest.mark.ledgers.with_args(make_stopped_run)
 
 @pytest.fixture
 def here(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """The store with a folder of its own, in which the heads are signed once more."""
+    """The store with a folder of its own: new keys for letters, and the heads are signed once more."""
     own = Store(store.url, tmp_path, secret="tests")
+    introduce(own, BANKS)
     for module in ("head", "export", "verify"):
         target = "options" if module == "verify" else module
         monkeypatch.setattr(f"ringfence.cli.{target}.existing_store", lambda folder: contextlib.nullcontext(own))

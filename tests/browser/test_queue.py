@@ -19,9 +19,9 @@ from served import Api, served
 
 def make_asked(store: Store) -> None:
     make_circle(store)
-    with opened(store) as (_, transfers):
+    with opened(store) as (circle, _):
         for client in CLIENTS:
-            pay_in(transfers, client, client, 90_000_00)
+            pay_in(circle, client, client, 90_000_00)
     with Ledger(store, "exchange", "registrar") as registrar:
         register_key(registrar, "m1-ann", public("m1-ann"))
 

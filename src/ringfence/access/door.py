@@ -47,10 +47,11 @@ class Session:
 
 
 class Door:
-    """The door of one store, through a login that reads persons and writes sessions, and nothing else."""
+    """The door of one store, through a login that reads persons and writes sessions, and opens `visits` at the exchange."""
 
-    def __init__(self, logins: Logins) -> None:
+    def __init__(self, logins: Logins, *, visits: bool = True) -> None:
         self._logins = logins
+        self._visits = visits
         # So that a name that nobody has takes as long as a wrong password.
         self._nobody = kept("nobody")
         self._lately: dict[bytes, tuple[Session, float]] = {}
@@ -72,7 +73,7 @@ class Door:
         with self._logins.use(LOGIN) as connection, connection.transaction():
             connection.execute("DELETE FROM access.session WHERE until < clock_timestamp()")
             connection.execute("INSERT INTO access.session VALUES (%s, %s, %s)", (_digest(token), name, until))
-            if person.role == "client":
+            if self._visits and person.role == "client":
                 connection.execute("SELECT exchange.admit(%s, %s, %s)", (_digest(token), person.party, until))
         return Session(person, token, until)
 
@@ -104,7 +105,8 @@ class Door:
         self._lately.pop(_digest(token), None)
         with self._logins.use(LOGIN) as connection, connection.transaction():
             connection.execute("DELETE FROM access.session WHERE digest = %s", (_digest(token),))
-            connection.execute("SELECT exchange.dismiss(%s)", (_digest(token),))
+            if self._visits:
+                connection.execute("SELECT exchange.dismiss(%s)", (_digest(token),))
 
 
 def _digest(token: str) -> bytes:

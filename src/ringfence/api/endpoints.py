@@ -23,6 +23,7 @@ from ringfence.money import parse, render, unit
 
 router = APIRouter(prefix="/v1")
 _CNY = unit("CNY")
+_MOST_WAITING = 100
 _KINDS = Query(max_length=60, description="Only accounts of a kind.")
 _OWNERS = Query(max_length=100, description="Only what is this party's.")
 
@@ -212,9 +213,9 @@ def _funds(funds: Funds) -> shapes.FundsShown:
 
 @router.get("/equation")
 async def money_equation(visitor: Visiting) -> shapes.EquationShown:
-    """The money equation, read from all books now."""
+    """The money equation, read from the exchange's book and asked of every bank now."""
     visitor.require("exchange", "supervisor")
-    seen = await asyncio.to_thread(visitor.service.equation.read)
+    seen = await asyncio.to_thread(visitor.service.the_exchange().equation.read)
     return shapes.EquationShown(
         holds=seen.holds,
         unit=_CNY.code,
@@ -231,6 +232,18 @@ async def money_equation(visitor: Visiting) -> shapes.EquationShown:
             )
             for bank, side in seen.banks.items()
         ],
+        waiting=[
+            shapes.InTransitShown(
+                bank=bank,
+                posting=line.posting,
+                key=line.key,
+                route=line.route,
+                client=line.ref if line.route.startswith("cover-") else line.subject,
+                amount=_text(line.amount_minor),
+            )
+            for bank, side in seen.banks.items()
+            for line in side.in_transit
+        ][:_MOST_WAITING],
         read_at=datetime.datetime.now(datetime.UTC),
     )
 

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import psycopg
 
@@ -17,18 +17,22 @@ from ringfence.api.checks import withdrawable
 from ringfence.custody import (
     EXCHANGE,
     CircleVerdict,
+    ClearingBank,
     Equation,
     EquationReader,
     Live,
     Refusals,
     banks_of,
+    books_here,
+    create_post,
+    introduce,
     require_untouched,
     verify_circle,
 )
 from ringfence.custody.carrying_out import CarryingOut
 from ringfence.custody.requests import create_requests, limit_minor
 from ringfence.database import Kept, Logins, Store
-from ringfence.errors import RingfenceError
+from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import Ledger, role
 from ringfence.ring import Ring
 
@@ -73,32 +77,51 @@ class Verdicts:
 class SharedEquation:
     """Reads the equation for whoever asks, one after another."""
 
-    def __init__(self, store: Store, banks: Sequence[str]) -> None:
+    def __init__(self, store: Store, clearing: Mapping[str, ClearingBank]) -> None:
         self._turn = threading.Lock()
-        self._reader = Kept(store, lambda: EquationReader(store, banks))
+        self._reader = Kept(store, lambda: EquationReader(store, clearing))
 
     def read(self) -> Equation:
-        """Read it now. Errors: StoreUnreachable."""
+        """Read it now. Errors: StoreUnreachable; as EquationReader.read."""
         with self._turn, self._reader.use() as reader:
             return reader.read()
 
     def close(self) -> None:
-        """Leave the books."""
+        """Leave the book."""
         self._reader.close()
+
+
+class NotHere(RingfenceError):
+    """What was asked is the business of an institution that does not run in this process: `book`; those of `here` do."""
+
+    code = "not-here"
+    template: ClassVar[dict[Language, str]] = {
+        "en": "{book} does not run here, only {here}; ask where it does",
+        "zh": "此处未运行 {book},仅有 {here};请向其所在服务查询",
+    }
+
+
+class ExchangeService(NamedTuple):
+    """What only the exchange has: the equation, and the thread that carries withdrawals out."""
+
+    equation: SharedEquation
+    carrying_out: CarryingOut
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The running circle, the door to it, the logins through which it is read, and the verifier."""
+    """The institutions that run in this process, the door to them, the logins through which they are read, and the verifier."""
 
+    # The institutions whose books are here; all clearing banks of the circle, wherever they are.
+    books: tuple[str, ...]
     banks: tuple[str, ...]
     live: Live
     door: Door
     logins: Logins
     verdicts: Verdicts
-    equation: SharedEquation
     refusals: Refusals
-    carrying_out: CarryingOut
+    # What only the exchange has.
+    exchange: ExchangeService | None
     # Whether the market is one of the past; what is to be done before the connections are closed.
     replay: bool
     ending: list[Callable[[], None]]
@@ -106,37 +129,52 @@ class Service:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, store: Store, *, replay: bool = False) -> Iterator[Service]:
-        """Open the circle that is in `store`, once it is sure that nobody has changed its past.
+    def open(cls, store: Store, *, books: Sequence[str] = (), replay: bool = False) -> Iterator[Service]:
+        """Open those of `books`, or all, that are in `store`, once it is sure that nobody has changed their past.
 
-        Errors: NoCircle; HeadMismatch; as the rooms below.
+        Errors: NoCircle; HeadMismatch; NoLink; as the rooms below.
         """
+        books = tuple(books) or tuple(books_here(store))
         banks = banks_of(store)
+        for book in books:
+            create_post(store, book)
+        if EXCHANGE in books:
+            introduce(store, [bank for bank in banks if bank in books])
         untouched = require_untouched(store, banks)
-        create_access(store)
-        create_requests(store)
+        create_access(store, visits=EXCHANGE in books)
+        if EXCHANGE in books:
+            create_requests(store)
         with contextlib.ExitStack() as opening:
             logins = opening.enter_context(Logins(store))
-            live = opening.enter_context(Live(store, banks))
+            live = opening.enter_context(Live(store, books, banks))
             verdicts = Verdicts(store, banks, untouched)
             opening.callback(verdicts.close)
             refusals = Refusals()
-            carrying_out = opening.enter_context(CarryingOut(store, banks, live.follower, refusals, withdrawable))
-            equation = SharedEquation(store, banks)
-            opening.callback(equation.close)
+            exchange = None
+            if EXCHANGE in books:
+                carrying_out = opening.enter_context(CarryingOut(store, live.clearing, refusals, withdrawable))
+                equation = SharedEquation(store, live.clearing)
+                opening.callback(equation.close)
+                exchange = ExchangeService(equation, carrying_out)
             yield cls(
+                books=books,
                 banks=tuple(banks),
                 live=live,
-                door=Door(logins),
+                door=Door(logins, visits=EXCHANGE in books),
                 logins=logins,
                 verdicts=verdicts,
-                equation=equation,
                 refusals=refusals,
-                carrying_out=carrying_out,
+                exchange=exchange,
                 replay=replay,
                 ending=[],
-                declarations=_declarations(store, banks),
+                declarations=_declarations(store, books),
             )
+
+    def the_exchange(self) -> ExchangeService:
+        """What only the exchange has. Errors: NotHere where it does not run in this process."""
+        if self.exchange is None:
+            raise NotHere(book=EXCHANGE, here=", ".join(self.books))
+        return self.exchange
 
     def limit_minor(self) -> int | None:
         """Up to how much one person of the exchange lets a withdrawal pass alone, in fen; None where nobody may."""
@@ -144,20 +182,17 @@ class Service:
             return limit_minor(connection)
 
     def declared_as(self, ring: Ring) -> bool:
-        """Whether every book was declared as `ring` says, to the letter."""
-        kinds = {EXCHANGE: "exchange"} | dict.fromkeys(self.banks, "bank")
+        """Whether every book here was declared as `ring` says, to the letter."""
         return all(
-            self.declarations[book] == ring.books[kind].declaration().document(book) for book, kind in kinds.items()
+            said == ring.books["exchange" if book == EXCHANGE else "bank"].declaration().document(book)
+            for book, said in self.declarations.items()
         )
-
-    @property
-    def books(self) -> tuple[str, ...]:
-        """Every book of the circle."""
-        return (*self.banks, EXCHANGE)
 
     def reader(self, person_role: str, party: str, book: str) -> str | None:
         """The login through which a person reads a book; None where it may not."""
-        if person_role == "supervisor" and book in self.books:
+        if book not in self.books:
+            return None
+        if person_role == "supervisor":
             return role(book, "supervisor")
         if book == EXCHANGE:
             logins = {"exchange": "auditor", "member": f"member_{party}", "client": "window"}
@@ -166,28 +201,30 @@ class Service:
 
     def somebody(self) -> list[Person]:
         """For each role, duty and bank somebody who could come in: of members and clients, for the first."""
-        with self.logins.reading(role(EXCHANGE, "supervisor")) as connection:
-            first = dict(
-                connection.execute(
-                    "SELECT DISTINCT ON (role) role, name FROM exchange.party WHERE role IN ('member', 'client') "
-                    "ORDER BY role, id"
-                ).fetchall()
-            )
-        found = [
-            Person("exchange", "exchange", EXCHANGE),
-            Person("clerk", "exchange", EXCHANGE, "clerk"),
-            Person("officer", "exchange", EXCHANGE, "officer"),
-            *(Person(bank, "bank", bank) for bank in self.banks),
-        ]
-        kinds: tuple[Role, ...] = ("member", "client")
-        found += [Person(first[kind], kind, first[kind]) for kind in kinds if kind in first]
+        found = []
+        if EXCHANGE in self.books:
+            with self.logins.reading(role(EXCHANGE, "supervisor")) as connection:
+                first = dict(
+                    connection.execute(
+                        "SELECT DISTINCT ON (role) role, name FROM exchange.party WHERE role IN ('member', 'client') "
+                        "ORDER BY role, id"
+                    ).fetchall()
+                )
+            kinds: tuple[Role, ...] = ("member", "client")
+            found += [
+                Person("exchange", "exchange", EXCHANGE),
+                Person("clerk", "exchange", EXCHANGE, "clerk"),
+                Person("officer", "exchange", EXCHANGE, "officer"),
+                *(Person(first[kind], kind, first[kind]) for kind in kinds if kind in first),
+            ]
+        found += [Person(book, "bank", book) for book in self.books if book != EXCHANGE]
         return [*found, Person("supervisor", "supervisor", "supervisor")]
 
 
-def _declarations(store: Store, banks: Sequence[str]) -> dict[str, str]:
+def _declarations(store: Store, books: Sequence[str]) -> dict[str, str]:
     """The words with which each book was declared."""
     declarations = {}
-    for book in (*banks, EXCHANGE):
+    for book in books:
         with Ledger(store, book, "auditor") as ledger:
             ((declarations[book],),) = ledger.rows("SELECT document FROM {}.batch WHERE what = 'declare'")
     return declarations

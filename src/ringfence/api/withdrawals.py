@@ -114,7 +114,7 @@ def do_step(visitor: Visitor, number: int, step: Step, reason: str = "") -> shap
     seen = {"version": checks.version, "checks": [_document(check) for check in checks.checks], "reason": reason}
     with service.logins.use(role(EXCHANGE, person.duty)) as connection:
         take_step(connection, step, request.key, person.name, seen)
-    service.carrying_out.nudge()
+    service.the_exchange().carrying_out.nudge()
     return _shown(*examined(visitor, number))
 
 

@@ -24,6 +24,10 @@ _WORDS = {
         "en": "           after batch {since:,}, up to which it was verified before",
         "zh": "           自已核验的批次 {since:,} 之后",
     },
+    "no-equation": {
+        "en": "money equation: not read, since the exchange's book is not here or a bank does not answer",
+        "zh": "资金恒等式:未能读取(交易所账簿不在本库,或有银行没有应答)",
+    },
     "equation": {
         "en": "money equation: {at} at banks = {clients} clients + {fees} fees due + {suspense} suspense + {transit} in transit; "
         "{compared:,} take-overs compared",
@@ -80,16 +84,19 @@ def _print(verdict: CircleVerdict, language: str, seconds: float) -> None:
         if book.since:
             typer.echo(_WORDS["since"][language].format(since=book.since))
     equation = verdict.equation
-    typer.echo(
-        _WORDS["equation"][language].format(
-            at=grouped(equation.at_banks_minor, cny),
-            clients=grouped(equation.clients_minor, cny),
-            fees=grouped(equation.fees_due_minor, cny),
-            suspense=grouped(equation.suspense_minor + equation.in_settlement_minor, cny),
-            transit=grouped(equation.in_transit_minor, cny),
-            compared=verdict.compared,
+    if equation is None:
+        typer.echo(_WORDS["no-equation"][language])
+    else:
+        typer.echo(
+            _WORDS["equation"][language].format(
+                at=grouped(equation.at_banks_minor, cny),
+                clients=grouped(equation.clients_minor, cny),
+                fees=grouped(equation.fees_due_minor, cny),
+                suspense=grouped(equation.suspense_minor + equation.in_settlement_minor, cny),
+                transit=grouped(equation.in_transit_minor, cny),
+                compared=verdict.compared,
+            )
         )
-    )
     for finding in verdict.findings:
         typer.echo(f"✗ {finding}")
     typer.echo(f"{_WORDS['ok' if verdict.ok else 'wrong'][language]} ({seconds:.1f} s)")

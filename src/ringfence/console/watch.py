@@ -1,7 +1,7 @@
 """Watching the circle: one reader for all who look, a few statements every quarter of a second, and what changed meanwhile.
 
-The equation is read whole each time, from every book, the exchange's first; nothing is added up here that could drift from
-what stands there. Only the labels of the day and the list of what commits are carried on from what is new: postings are
+The equation is read whole each time, from the exchange's book and from what every bank reports; nothing is added up here that
+could drift from what stands there. Only the labels of the day and the list of what commits are carried on from what is new: postings are
 numbered in the order of their commits, so whoever asks for those after the last one misses none.
 """
 
@@ -11,7 +11,7 @@ import datetime
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -30,43 +30,41 @@ _LARGEST_READ = 2000
 _AT_FIRST = 100
 _PLACES_EVERY_S = 60.0
 _RESELECTS = datetime.timedelta(minutes=1)
-_INTO: dict[str, Way] = {"deposit": "in", "cover-from-guarantee": "cover", "cover-from-reserve": "cover"}
-_OUT_OF: dict[str, Way] = {"withdrawal": "out", "fee-payout": "fee"}
+# By route and action: 0 posts, 1 holds, 2 posts what was held.
+_WAYS: dict[tuple[str, int], Way] = {
+    ("deposit", 0): "in",
+    ("cover", 0): "cover",
+    ("unknown", 0): "waiting",
+    ("withdrawal", 1): "held",
+    ("withdrawal", 2): "out",
+    ("fee-payout", 2): "fee",
+}
 _SETTLES = ("profit", "loss", "deferred-paid", "deferred-received", "fee")
 
-# A bank's postings on the exchange's account, with the client, its member, and when.
-_BANK = """
-    SELECT p.id, b.recorded_at, b.day, r.name, s.name, coalesce(s.title, s.name), m.name, coalesce(m.title, m.name), p.amount
+# What the exchange has posted, for whom; and what it has taken over from a bank, from which.
+_POSTED = """
+    SELECT p.id, p.key, b.recorded_at, b.day, p.action, r.name, coalesce(s.title, s.name), m.name, coalesce(m.title, m.name),
+        p.amount, k.name
     FROM {0}.posting AS p
     JOIN {0}.batch AS b ON b.id = p.batch
     JOIN {0}.route AS r ON r.id = p.route
     JOIN {0}.party AS s ON s.id = p.subject
     LEFT JOIN {0}.party AS m ON m.id = s.member
+    LEFT JOIN {0}.party AS k ON k.id = b.source
     WHERE p.id > %s ORDER BY p.id LIMIT %s
 """
-# What came and went on the day that is open, by member; and what any transit account holds.
+# What came and went on the day that is open, by bank and member.
 _OF_DAY = """
-    SELECT m.name, coalesce(sum(p.amount) FILTER (WHERE r.name = 'deposit'), 0)::bigint,
+    SELECT k.name, m.name, coalesce(sum(p.amount) FILTER (WHERE r.name = 'deposit'), 0)::bigint,
         coalesce(sum(p.amount) FILTER (WHERE r.name = 'withdrawal'), 0)::bigint
     FROM {0}.posting AS p
+    JOIN {0}.batch AS b ON b.id = p.batch
+    JOIN {0}.party AS k ON k.id = b.source
     JOIN {0}.route AS r ON r.id = p.route AND r.name IN ('deposit', 'withdrawal')
     JOIN {0}.party AS s ON s.id = p.subject
     JOIN {0}.party AS m ON m.id = s.member
     WHERE p.id >= (SELECT first_posting FROM {0}.batch WHERE day = %s ORDER BY id LIMIT 1) AND p.id <= %s
-    GROUP BY m.name
-"""
-_TRANSIT = """
-    SELECT o.name, a.balance FROM {0}.account AS a JOIN {0}.kind AS k ON k.id = a.kind AND k.name = 'member-transit'
-    JOIN {0}.party AS o ON o.id = a.owner WHERE a.balance <> 0
-"""
-_EXCHANGE = """
-    SELECT p.id, b.recorded_at, p.action, r.name, coalesce(s.title, s.name), coalesce(m.title, m.name), p.amount
-    FROM {0}.posting AS p
-    JOIN {0}.batch AS b ON b.id = p.batch
-    JOIN {0}.route AS r ON r.id = p.route
-    JOIN {0}.party AS s ON s.id = p.subject
-    LEFT JOIN {0}.party AS m ON m.id = s.member
-    WHERE p.id > %s ORDER BY p.id LIMIT %s
+    GROUP BY k.name, m.name
 """
 _HELD = """
     SELECT count(*), coalesce(sum(h.rest), 0)::bigint FROM {0}.hold AS h JOIN {0}.posting AS p ON p.id = h.id
@@ -85,15 +83,6 @@ _WHO = """
 _ASKED = "SELECT count(*), min(asked_at) FROM exchange_requests.undecided"
 
 
-@dataclass(slots=True)
-class _Bank:
-    """Where the reading of a bank's book is, and what of its day was seen."""
-
-    read: int
-    day: datetime.date
-    of_day: dict[str, list[int]]
-
-
 class CircleWatch:
     """Reads the circle of a service; not for several threads at once. Errors: StoreUnreachable, from any reading."""
 
@@ -101,8 +90,11 @@ class CircleWatch:
         self._service = service
         self._closed = closed
         self.replay = replay
-        self._banks: dict[str, _Bank] = {}
-        self._exchange = 0
+        self._posted = 0
+        self._day: datetime.date | None = None
+        self._of_day: dict[PlaceName, list[int]] = {}
+        # Up to which posting it was counted when the day was read.
+        self._counted = 0
         self._refused = 0
         self._to_audit: tuple[int, datetime.datetime | None] = (0, None)
         self._outsides: dict[Outside, int] = {}
@@ -118,7 +110,7 @@ class CircleWatch:
 
     def read(self) -> tuple[CircleState, list[Move]]:
         """The circle now, and what happened since it was read last; at the first time, what happened lately."""
-        equation = self._service.equation.read()
+        equation = self._service.the_exchange().equation.read()
         now = datetime.datetime.now(datetime.UTC)
         fresh: list[Move] = []
         with self._service.logins.reading(role(EXCHANGE, "supervisor")) as connection:
@@ -126,14 +118,14 @@ class CircleWatch:
             self._read_places(connection, day)
             held, held_minor = one_row(connection, EXCHANGE, _HELD)
             self._to_audit = one_row(connection, EXCHANGE, _ASKED)
-            fresh += self._exchange_moves(connection, posting)
+            self._read_day(connection, day, posting)
+            fresh += self._moves_since(connection, posting)
             fresh += self._refusals(connection)
-        transit: dict[PlaceName, int] = {}
-        for bank in self._service.banks:
-            with self._service.logins.reading(role(bank, "supervisor")) as connection:
-                fresh += self._bank_moves(connection, bank)
-                rows = connection.execute(in_ledger(bank, _TRANSIT)).fetchall()
-                transit |= {PlaceName(bank, member): amount for member, amount in rows}
+        transit = {
+            PlaceName(bank, member): amount
+            for bank, side in equation.banks.items()
+            for member, amount in side.transit.items()
+        }
         fresh = sorted(_without_finished(fresh), key=lambda move: move.at)
         self._moves.extendleft(fresh)
         return self._state(equation, now, day, day <= closed_through, held, held_minor, link, transit, fresh), fresh
@@ -193,7 +185,7 @@ class CircleWatch:
             self._reselect_at = now + _RESELECTS
             self._foreground = frozenset(
                 place.name
-                for bank in self._banks
+                for bank in self._service.banks
                 for place, others in chosen([p for p in state.places if p.name.bank == bank])
                 if not others
             )
@@ -212,7 +204,7 @@ class CircleWatch:
         return {move.place for move in state.recent(TOLD_S) if move.place is not None}
 
     def _place(self, name: PlaceName, title: str, clients: int, transit: dict[PlaceName, int]) -> Place:
-        came, went = self._banks[name.bank].of_day.get(name.member, [0, 0])
+        came, went = self._of_day.get(name, [0, 0])
         return Place(name, title, clients, came, went, transit.get(name, 0))
 
     def _read_places(self, connection: psycopg.Connection[Any], day: datetime.date) -> None:
@@ -222,51 +214,39 @@ class CircleWatch:
             self._places = tuple((PlaceName(bank, member), title, count) for bank, member, title, count in rows)
             self._places_of, self._places_at_s = day, time.monotonic()
 
-    def _exchange_moves(self, connection: psycopg.Connection[Any], posting: int) -> list[Move]:
-        if not self._exchange:
+    def _read_day(self, connection: psycopg.Connection[Any], day: datetime.date, posting: int) -> None:
+        """What came and went, when a day begins; what comes after that is counted as it comes."""
+        if self._day != day:
+            rows = connection.execute(in_ledger(EXCHANGE, _OF_DAY), (day, posting)).fetchall()
+            self._of_day = {PlaceName(bank, member): [came, went] for bank, member, came, went in rows}
+            self._day, self._counted = day, posting
+
+    def _moves_since(self, connection: psycopg.Connection[Any], posting: int) -> list[Move]:
+        if not self._posted:
             # At first, what was last.
-            self._exchange = max(0, posting - _AT_FIRST)
-        rows = connection.execute(in_ledger(EXCHANGE, _EXCHANGE), (self._exchange, _LARGEST_READ)).fetchall()
+            self._posted = max(0, posting - _AT_FIRST)
+        rows = connection.execute(in_ledger(EXCHANGE, _POSTED), (self._posted, _LARGEST_READ)).fetchall()
         moves: list[Move] = []
-        settled = [row for row in rows if row[2] == 0 and row[3] in _SETTLES]
+        settled = [row for row in rows if row[4] == 0 and row[5] in _SETTLES]
         if settled:
-            number, at, *_ = settled[-1]
+            number, _, at, *_ = settled[-1]
             # A settlement in full swing is one line, not a thousand.
             lately = self._moves[0] if self._moves else None
             before = lately.count if lately and lately.way == "settled" else 0
             if before and lately is not None:
                 self._moves.popleft()
             moves.append(Move("settled", at, "", 0, count=before + len(settled), book=EXCHANGE, posting=number))
-        for number, at, action, route, title, via, amount in rows:
-            if action == 1 and route == "withdrawal":
-                moves.append(Move("held", at, title, amount, via=via or "", book=EXCHANGE, posting=number))
-            elif route == "unknown":
-                moves.append(Move("waiting", at, title, amount, book=EXCHANGE, posting=number))
-            self._exchange = number
-        return moves
-
-    def _bank_moves(self, connection: psycopg.Connection[Any], bank: str) -> list[Move]:
-        _, posting, day, *_ = head(connection, bank)
-        seen = self._banks.get(bank)
-        if seen is None or seen.day != day:
-            rows = connection.execute(in_ledger(bank, _OF_DAY), (day, posting)).fetchall()
-            before = max(0, posting - _AT_FIRST) if seen is None else seen.read
-            seen = self._banks[bank] = _Bank(before, day, {member: [came, went] for member, came, went in rows})
-            counted = posting
-        else:
-            counted = 0
-        moves = []
-        for number, at, of, route, _, title, member, via, amount in connection.execute(
-            in_ledger(bank, _BANK), (seen.read, _LARGEST_READ)
-        ).fetchall():
-            seen.read = number
-            way = _INTO.get(route) or _OUT_OF.get(route)
+        for number, key, at, of, action, route, title, member, via, amount, bank in rows:
+            self._posted = number
+            way = _WAYS.get((route, action))
             if way is None:
                 continue
-            if way in ("in", "out") and of == day and number > counted:
-                seen.of_day.setdefault(member, [0, 0])[way == "out"] += amount
-            place = PlaceName(bank, member) if member else None
-            moves.append(Move(way, at, title, amount, place, via or "", book=bank, posting=number))
+            place = PlaceName(bank, member) if bank and member else None
+            if way in ("in", "out") and place and of == self._day and number > self._counted:
+                self._of_day.setdefault(place, [0, 0])[way == "out"] += amount
+            # What a bank has confirmed is shown as the bank's posting, which its key names.
+            book, _, serial = key.rpartition(":") if bank else (EXCHANGE, "", str(number))
+            moves.append(Move(way, at, title, amount, place, via or "", book=book, posting=int(serial)))
         return moves
 
     def _refusals(self, connection: psycopg.Connection[Any]) -> list[Move]:

@@ -1,19 +1,19 @@
 """Carrying out the withdrawals that persons have let pass: held, ordered from the bank, posted or released.
 
 One thread does it, the exchange's only one to do so. It goes by what is written down and by key, so whoever was interrupted
-does the same again and nothing happens twice. A moment before the money is held it looks once more at the signature and at
+does the same again and nothing happens twice; what a bank has not answered is asked again until it is. A moment before the money is held it looks once more at the signature and at
 what may leave the circle; what has changed meanwhile stops the withdrawal, with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
 
-from ringfence.custody.circle import Circle, intake
-from ringfence.custody.live import Follower
+from ringfence.custody.clearing_bank import ClearingBank
+from ringfence.custody.exchange import Exchange, intake
 from ringfence.custody.refusals import Refusals
 from ringfence.custody.repeating import Repeating
 from ringfence.custody.requests import NotSigned, Request, limit_minor, requests
@@ -31,15 +31,13 @@ class CarryingOut:
     def __init__(
         self,
         store: Store,
-        banks: Sequence[str],
-        follower: Follower,
+        clearing: Mapping[str, ClearingBank],
         refusals: Refusals,
         withdrawable: Callable[[psycopg.Connection[Any], str], int],
     ) -> None:
-        self._follower = follower
         self._refusals = refusals
         self._withdrawable = withdrawable
-        self._circle = Kept(store, lambda: Circle(store, banks))
+        self._exchange = Kept(store, lambda: Exchange(store, clearing))
         self._thread = Repeating(
             "ringfence carrying out", self._work, _LOOKS_EVERY_S, "withdrawals are not carried out"
         )
@@ -53,33 +51,34 @@ class CarryingOut:
     def close(self) -> None:
         """Finish what is under way, and stop."""
         self._thread.close()
-        self._circle.close()
+        self._exchange.close()
 
     def nudge(self) -> None:
         """Something may be there to carry out."""
         self._thread.nudge()
 
     def _work(self) -> None:
-        with self._circle.use() as circle:
-            self._look(circle)
+        with self._exchange.use() as exchange:
+            self._look(exchange)
 
-    def _look(self, circle: Circle) -> None:
-        clerk = circle.clerk
+    def _look(self, exchange: Exchange) -> None:
+        clerk = exchange.clerk
         ((shut,),) = clerk.rows("SELECT day <= closed_through FROM {}.head")
         waiting = requests(clerk.connection, limit_minor(clerk.connection), waiting=True)
         due = [request for request in waiting if request.state == "passed"]
         # While no day is open, they wait.
-        if not due or shut:
+        if shut:
             return
-        transfers = Transfers(circle, self._follower.catch_up)
+        transfers = Transfers(exchange)
+        transfers.chase()
         for request in reversed(due):
-            self._carry_out(circle, transfers, request)
+            self._carry_out(exchange, transfers, request)
 
-    def _carry_out(self, circle: Circle, transfers: Transfers, request: Request) -> None:
-        clerk = circle.clerk
+    def _carry_out(self, exchange: Exchange, transfers: Transfers, request: Request) -> None:
+        clerk = exchange.clerk
         if not request.is_signed:
             error = NotSigned(client=request.client)
-            self._stop(circle, request, (error.text("en"), error.text("zh")))
+            self._stop(exchange, request, (error.text("en"), error.text("zh")))
             return
         if request.client not in clerk.parties:
             clerk.refresh()
@@ -94,7 +93,7 @@ class CarryingOut:
                 continue
             reason = refusal.reason("en"), refusal.reason("zh")
             self._refusals.tell(request.client, request.amount_minor, "K4", reason)
-            self._stop(circle, request, reason)
+            self._stop(exchange, request, reason)
 
-    def _stop(self, circle: Circle, request: Request, reason: tuple[str, str]) -> None:
-        circle.clerk.rows("SELECT exchange_requests.stop(%s, %s, %s)", (request.key, *reason))
+    def _stop(self, exchange: Exchange, request: Request, reason: tuple[str, str]) -> None:
+        exchange.clerk.rows("SELECT exchange_requests.stop(%s, %s, %s)", (request.key, *reason))

@@ -1,22 +1,26 @@
-"""The money equation, read from every book at any moment:
+"""The money equation, read by the exchange from its own book and from what each bank reports, at any moment:
 
     client money at the banks = owed to clients + fees due + suspense + in settlement + in transit
 
 *In transit* is what a bank has posted and the exchange has not booked yet: the exchange's book says up to which batch of
-each bank it has got, so what is in transit is read from the bank's batches after that one, never guessed. *In settlement*
+each bank it has got, in the same commit as the booking, so what is in transit is what the bank reports after that one, movement
+by movement and each under its key, never guessed; and several processes may post at a bank or take over at the exchange. *In settlement*
 is what the day's run has taken from some clients and not yet given to others; it is zero when the day is closed. Besides,
 for each bank: what the exchange has written down as being there is what was there at that batch.
 
-The exchange is read first and each bank afterwards, so a bank can only be ahead, and being ahead is being in transit.
+The exchange is read first and each bank is asked afterwards, so a bank can only be ahead, and being ahead is being in transit.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ringfence.custody.circle import EXCHANGE
-from ringfence.custody.report import BankBatch, report_after, taken_over
+from ringfence.custody.clearing_bank import ClearingBank
+from ringfence.custody.exchange import linked
+from ringfence.custody.parties import EXCHANGE
+from ringfence.custody.report import Line
 from ringfence.database import Store
 from ringfence.ledger import Ledger
 
@@ -25,14 +29,20 @@ from ringfence.ledger import Ledger
 class BankSide:
     """One bank, in fen.
 
-    What is there now; what was there at the batch that was taken over; what the movements since then add up to, positive
-    towards the circle; and what the exchange has written down as being there.
+    What is there now; what was there at the batch that was taken over; the movements since then; what the exchange has
+    written down as being there; and which of the members' accounts at the bank hold something, which must not be.
     """
 
     now_minor: int
     taken_over_minor: int
-    in_transit_minor: int
+    in_transit: tuple[Line, ...]
     written_minor: int
+    transit: Mapping[str, int]
+
+    @property
+    def in_transit_minor(self) -> int:
+        """What the movements since then add up to, positive towards the circle."""
+        return sum(line.amount_minor for line in self.in_transit)
 
     @property
     def agrees(self) -> bool:
@@ -45,14 +55,18 @@ class BankSide:
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """The equation at one moment, in fen. `transit_nonzero` counts accounts that must be zero and are not."""
+    """The equation at one moment, in fen."""
 
     banks: Mapping[str, BankSide]
     clients_minor: int
     fees_due_minor: int
     suspense_minor: int
     in_settlement_minor: int
-    transit_nonzero: int
+
+    @property
+    def transit_nonzero(self) -> int:
+        """How many of the members' accounts at banks hold something, which must not be."""
+        return sum(len(side.transit) for side in self.banks.values())
 
     @property
     def at_banks_minor(self) -> int:
@@ -78,11 +92,18 @@ class Equation:
 
 
 class EquationReader:
-    """Reads the equation with the auditors' logins, which can read and nothing else."""
+    """Reads the equation with the exchange's auditor's login, which can read and nothing else, and by letters to its banks.
 
-    def __init__(self, store: Store, banks: Sequence[str]) -> None:
-        self._exchange = Ledger(store, EXCHANGE, "auditor")
-        self._banks = {bank: Ledger(store, bank, "auditor") for bank in banks}
+    `banks` are those whose books are in the store too, or those that are linked already. Errors on opening: as linked.
+    """
+
+    def __init__(self, store: Store, banks: Sequence[str] | Mapping[str, ClearingBank]) -> None:
+        with contextlib.ExitStack() as opening:
+            self._exchange = opening.enter_context(Ledger(store, EXCHANGE, "auditor"))
+            self._banks: Mapping[str, ClearingBank] = (
+                banks if isinstance(banks, Mapping) else opening.enter_context(linked(store, banks))
+            )
+            self._open = opening.pop_all()
 
     def __enter__(self) -> EquationReader:
         return self
@@ -91,12 +112,11 @@ class EquationReader:
         self.close()
 
     def close(self) -> None:
-        """Leave the books."""
-        for ledger in (self._exchange, *self._banks.values()):
-            ledger.close()
+        """Leave the book."""
+        self._open.close()
 
     def read(self) -> Equation:
-        """Read all books once, the exchange's first. What is not registered yet counts as nothing."""
+        """Read the book once, then ask every bank. What is not registered yet counts as nothing. Errors: as ClearingBank.report."""
         rows = self._exchange.rows(
             """
             SELECT k.name, coalesce(sum(a.balance), 0)::bigint, NULL::text, NULL::bigint
@@ -111,41 +131,17 @@ class EquationReader:
         )
         sums = {kind: amount for kind, amount, bank, _ in rows if bank is None}
         written = {bank: (-amount, batch) for _, amount, bank, batch in rows if bank is not None}
-        sides, nonzero = {}, 0
-        for bank, ledger in self._banks.items():
-            amount, batch = written.get(bank, (0, 0))
-            ((now, then, since, transit),) = ledger.rows(
-                """
-                WITH circle AS (
-                    SELECT a.id, a.balance FROM {0}.account AS a
-                    JOIN {0}.kind AS k ON k.id = a.kind AND k.name = 'exchange-client-money'
-                ), reached AS (
-                    SELECT 8 * coalesce((SELECT first_posting + postings FROM {0}.batch WHERE id = %s), 1) AS entry
-                )
-                SELECT coalesce((SELECT balance FROM circle), 0),
-                    coalesce((SELECT e.balance FROM {0}.entry AS e
-                        WHERE e.account = (SELECT id FROM circle) AND e.id < (SELECT entry FROM reached)
-                        ORDER BY e.id DESC LIMIT 1), 0),
-                    coalesce((SELECT sum(e.amount) FROM {0}.entry AS e
-                        WHERE e.account = (SELECT id FROM circle) AND e.id >= (SELECT entry FROM reached)), 0)::bigint,
-                    (SELECT count(*) FROM {0}.account WHERE at_least = 0 AND at_most = 0 AND balance <> 0)
-                """,
-                (batch,),
+        sides = {}
+        for name, bank in self._banks.items():
+            amount, batch = written.get(name, (0, 0))
+            report = bank.report(self._exchange.connection, batch).report
+            sides[name] = BankSide(
+                report.balance_minor, report.balance_after_minor, report.lines, amount, report.transit
             )
-            sides[bank] = BankSide(now, then, since, amount)
-            nonzero += transit
         return Equation(
             banks=sides,
             clients_minor=sums["client-cash"],
             fees_due_minor=sums["fees-due"],
             suspense_minor=sums["suspense"],
             in_settlement_minor=sums["settlement"] + sums["deferral"],
-            transit_nonzero=nonzero,
         )
-
-    def in_transit(self) -> list[BankBatch]:
-        """The bank batches that the exchange has not booked yet: what in transit is made of."""
-        reached = taken_over(self._exchange)
-        for ledger in self._banks.values():
-            ledger.refresh()
-        return [batch for bank, ledger in self._banks.items() for batch in report_after(ledger, reached.get(bank, 0))]

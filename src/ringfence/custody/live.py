@@ -1,9 +1,9 @@
-"""The circle as it runs: single deposits of many callers, each posted once and credited as soon as the exchange follows.
+"""The circle as it runs: single deposits of many callers at the banks, each posted once; and the exchange, which follows its banks.
 
-Each bank's teller has one desk, so that whatever comes in at the same moment goes into one commit. One thread, the *follower*,
-takes over what the banks have posted, the exchange's only one to do so; it is nudged by every deposit and looks by itself
-besides, since others post too. Whoever pays in waits for both, the bank's posting and the exchange's credit; should the
-exchange not follow in time, the deposit stands at the bank and is in transit, which is said and not guessed.
+Each bank's teller has one desk, so that whatever comes in at the same moment goes into one commit. Whoever pays in waits for both,
+the bank's posting and the exchange's credit: the bank asks the exchange what has become of its postings, all that wait in one
+letter, and the exchange takes over what it has not booked yet. Should it not answer in time, the deposit stands at the bank and is in
+transit, which is said and not guessed. Besides, the exchange looks by itself, since not everybody asks.
 
 A key is used once and for good, on whatever day it comes again: what was posted under it is then found by its own value date.
 """
@@ -14,17 +14,22 @@ import asyncio
 import contextlib
 import datetime
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ringfence.custody.circle import EXCHANGE
+from ringfence.custody.bank_answering import BankAnswering
+from ringfence.custody.clearing_bank import ClearingBank
+from ringfence.custody.counter import Deposit, deposit_instruction
+from ringfence.custody.exchange import linked
+from ringfence.custody.exchange_answering import MOST_POSTINGS, ExchangeAnswering
+from ringfence.custody.parties import EXCHANGE
 from ringfence.custody.repeating import Repeating
 from ringfence.custody.taking_over import take_over
-from ringfence.custody.transfers import Deposit, deposit_instruction
 from ringfence.database import Kept, Store
 from ringfence.errors import BadInput
 from ringfence.ledger import Control, Desk, Instruction, Ledger, Outcome
+from ringfence.links import Direct, Letter, LetterBox, OverHttp, Transport, correspondents
 
 _LOOKS_EVERY_S = 0.25
 # How long a deposit waits for the exchange before it is reported as in transit.
@@ -47,9 +52,61 @@ class Deposited:
     credit: Credit | None
 
 
+class Live:
+    """The institutions that run in this process: those of `books`; the exchange with its `banks`, wherever they are.
+
+    Errors on opening: as linked.
+    """
+
+    def __init__(self, store: Store, books: Collection[str], banks: Collection[str]) -> None:
+        self.clearing: dict[str, ClearingBank] = {}
+        self._exchange: ExchangeAnswering | None = None
+        with contextlib.ExitStack() as opening:
+            self.banks: dict[str, Bank] = {}
+            for name in books:
+                if name != EXCHANGE:
+                    self.banks[name] = Bank(store, name)
+                    opening.callback(self.banks[name].close)
+            if EXCHANGE in books:
+                here = {name: bank.answering for name, bank in self.banks.items()}
+                self.clearing = opening.enter_context(linked(store, banks, here))
+                self._exchange = ExchangeAnswering(store, self.clearing)
+                opening.callback(self._exchange.close)
+                follower = Follower(store, self.clearing)
+                opening.callback(follower.close)
+                for bank in self.banks.values():
+                    bank.reach(Direct(self._exchange.answer))
+            self._open = opening.pop_all()
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Post what is waiting, and leave all books."""
+        # Whoever waits for the exchange stops first.
+        for bank in self.banks.values():
+            bank.stop()
+        self._open.close()
+
+    def answer(self, letter: Letter) -> Letter:
+        """Let the institution answer that a letter is to. Errors: LetterRefused (`address`) where it is not here; as it."""
+        to = letter.said["to"]
+        if to == EXCHANGE and self._exchange is not None:
+            return self._exchange.answer(letter)
+        if to in self.banks:
+            return self.banks[to].answering.answer(letter)
+        raise letter.refuse("address")
+
+    async def deposit(self, bank: str, deposit: Deposit) -> Deposited:
+        """Pay in at `bank` and wait for the credit. Errors: as Bank.deposit."""
+        return await self.banks[bank].deposit(deposit)
+
+
 @dataclass(slots=True)
 class _Waiting:
-    key: str
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Credit]
 
@@ -63,35 +120,80 @@ class _Waiting:
             self.future.set_result(credit)
 
 
-class Live:
-    """The running circle of `banks`. Errors on opening: as Circle."""
+class Bank:
+    """A running bank: its teller's desk, its answers to the exchange, and the deposits that wait for the exchange's credit."""
 
-    def __init__(self, store: Store, banks: Sequence[str]) -> None:
-        self.banks = tuple(banks)
-        self._store = store
-        with contextlib.ExitStack() as opening:
-            self._tellers = {bank: _Teller(store, bank) for bank in banks}
-            for teller in self._tellers.values():
-                opening.callback(teller.close)
-            self.follower = opening.enter_context(Follower(store, banks))
-            self._open = opening.pop_all()
+    def __init__(self, store: Store, name: str) -> None:
+        self.name = name
+        self._teller = _Teller(store, name)
+        self.answering = BankAnswering(store, name)
+        self._box = LetterBox(store, name)
+        self._reader = Kept(store, lambda: Ledger(store, name, "auditor"))
+        with self._reader.use() as book:
+            address = correspondents(book.connection, name)[EXCHANGE].address
+        self._exchange: Transport | None = OverHttp(EXCHANGE, address) if address else None
+        self._waiting: dict[int, list[_Waiting]] = {}
+        self._turn = threading.Lock()
+        self._asking = Repeating(
+            f"ringfence {name} asking", self._ask, _LOOKS_EVERY_S, f"{name} does not learn what the exchange has booked"
+        )
 
-    def __enter__(self) -> Live:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    def stop(self) -> None:
+        """Ask the exchange no more."""
+        self._asking.close()
 
     def close(self) -> None:
-        """Post what is waiting, and leave all books."""
-        self._open.close()
+        """Post what is waiting, and leave the book."""
+        self._asking.close()
+        self._teller.close()
+        self.answering.close()
+        self._reader.close()
 
-    async def deposit(self, bank: str, deposit: Deposit) -> Deposited:
-        """Pay in at `bank` and wait for the credit. Errors: BadInput for a client that the bank does not know; as Desk.post."""
-        outcome = await self._tellers[bank].deposit(deposit)
+    def reach(self, exchange: Transport) -> None:
+        """Where no address of the exchange's is known: it is reached this way."""
+        self._exchange = self._exchange or exchange
+
+    async def deposit(self, deposit: Deposit) -> Deposited:
+        """Pay in and wait for the credit. Errors: BadInput for a client that the bank does not know; as Desk.post."""
+        outcome = await self._teller.deposit(deposit)
         if outcome.posting is None:
             return Deposited(outcome, None)
-        return Deposited(outcome, await self.follower.credit(f"{bank}:{outcome.posting}", PATIENCE_S))
+        return Deposited(outcome, await self._credit(outcome.posting))
+
+    async def _credit(self, posting: int) -> Credit | None:
+        """Wait until the exchange says that it has booked a posting; None if it has not by then."""
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(loop, loop.create_future())
+        with self._turn:
+            self._waiting.setdefault(posting, []).append(waiting)
+        self._asking.nudge()
+        try:
+            return await asyncio.wait_for(waiting.future, PATIENCE_S)
+        except TimeoutError:
+            return None
+        finally:
+            with self._turn:
+                left = [other for other in self._waiting.pop(posting, []) if other is not waiting]
+                if left:
+                    self._waiting[posting] = left
+
+    def _ask(self) -> None:
+        """Ask what has become of every posting that somebody waits for."""
+        with self._turn:
+            postings = sorted(self._waiting)[:MOST_POSTINGS]
+        if not postings or self._exchange is None:
+            return
+        asked = self._box.write(EXCHANGE, "booked", {"postings": postings})
+        answer = self._exchange.ask(asked)
+        with self._reader.use() as book:
+            self._box.check(book.connection, answer, re=asked.digest)
+        if answer.sender != EXCHANGE:
+            raise answer.refuse("answer")
+        booked = {int(posting): Credit(int(other), str(route)) for posting, other, route in answer.content["booked"]}
+        with self._turn:
+            told = [(one, credit) for posting, credit in booked.items() for one in self._waiting.get(posting, ())]
+        for one, credit in told:
+            one.answer(credit)
 
 
 class _Teller:
@@ -142,107 +244,24 @@ class _Teller:
         return replace(asked, value_date=day)
 
 
-class _Books:
-    """The exchange's link, and a login in each bank's book by which its reports are read."""
-
-    def __init__(self, store: Store, banks: Sequence[str]) -> None:
-        with contextlib.ExitStack() as opening:
-            self.banks = {bank: opening.enter_context(Ledger(store, bank, "clerk")) for bank in banks}
-            self.link = opening.enter_context(Ledger(store, EXCHANGE, "link"))
-            self._open = opening.pop_all()
-
-    def close(self) -> None:
-        self._open.close()
-
-
 class Follower:
-    """The thread in which the exchange takes over what its banks have posted."""
+    """The thread in which the exchange takes over by itself what its banks have posted.
 
-    def __init__(self, store: Store, banks: Sequence[str]) -> None:
-        self._books = Kept(store, lambda: _Books(store, banks))
-        self._waiting: dict[str, list[_Waiting]] = {}
-        self._turn = threading.Lock()
-        self._begun = 0
-        self._ended = threading.Condition()
-        self._reached = 0
-        self.trouble: Exception | None = None
+    Nothing is lost while it cannot: what the banks have posted stays in transit until it can be taken over.
+    """
+
+    def __init__(self, store: Store, clearing: Mapping[str, ClearingBank]) -> None:
+        self._clearing = clearing
+        self._link = Kept(store, lambda: Ledger(store, EXCHANGE, "link"))
         self._thread = Repeating(
-            "ringfence follower",
-            self._take_over,
-            _LOOKS_EVERY_S,
-            "the exchange does not follow its banks",
-            self._stumble,
+            "ringfence follower", self._take_over, _LOOKS_EVERY_S, "the exchange does not follow its banks"
         )
-
-    def __enter__(self) -> Follower:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Take over what is there, and stop."""
         self._thread.close()
-        self._books.close()
-
-    def catch_up(self, seconds: float = PATIENCE_S) -> None:
-        """Wait until everything is taken over that the banks have posted by now.
-
-        Errors: whatever keeps the exchange from following; TimeoutError.
-        """
-        # A pass that is under way may have looked before.
-        wanted = self._begun + 1
-        self._thread.nudge()
-        with self._ended:
-            if not self._ended.wait_for(lambda: self._reached >= wanted or self.trouble is not None, seconds):
-                raise TimeoutError("the exchange does not follow its banks")
-        if self.trouble is not None:
-            raise self.trouble
-
-    async def credit(self, key: str, patience_s: float) -> Credit | None:
-        """Wait until the exchange has booked the bank's posting of that `key`; None if it has not by then."""
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(key, loop, loop.create_future())
-        with self._turn:
-            self._waiting.setdefault(key, []).append(waiting)
-        self._thread.nudge()
-        try:
-            return await asyncio.wait_for(waiting.future, patience_s)
-        except TimeoutError:
-            return None
-        finally:
-            with self._turn:
-                left = [other for other in self._waiting.pop(key, []) if other is not waiting]
-                if left:
-                    self._waiting[key] = left
+        self._link.close()
 
     def _take_over(self) -> None:
-        with self._books.use() as books:
-            self._begun += 1
-            take_over(books.link, books.banks)
-            self.trouble = None
-            with self._ended:
-                self._reached = self._begun
-                self._ended.notify_all()
-            self._answer(books.link)
-
-    def _answer(self, link: Ledger) -> None:
-        """Tell whoever waits what has been booked."""
-        with self._turn:
-            keys = list(self._waiting)
-        if not keys:
-            return
-        found = link.rows(
-            "SELECT p.key, p.id, r.name FROM {0}.posting AS p JOIN {0}.route AS r ON r.id = p.route WHERE p.key = ANY (%s)",
-            (keys,),
-        )
-        with self._turn:
-            answers = [(waiting, Credit(*row[1:])) for row in found for waiting in self._waiting.get(row[0], ())]
-        for waiting, credit in answers:
-            waiting.answer(credit)
-
-    def _stumble(self, error: Exception) -> None:
-        """Nothing is lost: what the banks have posted stays in transit until it can be taken over."""
-        with self._ended:
-            self.trouble = error
-            self._ended.notify_all()
+        with self._link.use() as link:
+            take_over(link, self._clearing)

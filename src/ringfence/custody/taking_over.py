@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from ringfence.custody.circle import EXCHANGE
-from ringfence.custody.report import BankBatch, Line, report_after, taken_over
+from ringfence.custody.clearing_bank import ClearingBank
+from ringfence.custody.exchange import alone
+from ringfence.custody.parties import EXCHANGE
+from ringfence.custody.report import BankBatch, Line, taken_over
 from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import Action, Instruction, Ledger
 
@@ -27,15 +29,23 @@ class TakeOverRefused(RingfenceError):
     }
 
 
-def take_over(link: Ledger, banks: Mapping[str, Ledger]) -> None:
-    """Book what `banks` have posted and the exchange has not, batch by batch. Errors: TakeOverRefused.
+def take_over(link: Ledger, banks: Mapping[str, ClearingBank]) -> None:
+    """Book what `banks` have posted and the exchange has not, batch by batch.
 
-    Of each bank, what it reports is read through a login of its own book.
+    Of each bank the letter is kept from which it is booked. One process of the exchange does it at a time; who comes second
+    finds it done. Errors: TakeOverRefused; as ClearingBank.report.
     """
-    reached = taken_over(link)
-    for bank, book in banks.items():
-        for batch in report_after(book, reached.get(bank, 0)):
-            _take_over(link, batch)
+    with alone(link, "take over"):
+        reached = taken_over(link)
+        for name, bank in banks.items():
+            report, letter, by = bank.report(link.connection, reached.get(name, 0))
+            while report.lines:
+                bank.box.keep(link.connection, letter, by)
+                for batch in report.batches:
+                    _take_over(link, batch)
+                if not report.more:
+                    break
+                report, letter, by = bank.report(link.connection, report.through)
 
 
 def _take_over(link: Ledger, batch: BankBatch) -> None:

@@ -17,25 +17,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ringfence.custody.circle import CLEARING, EXCHANGE, Circle
+from ringfence.custody.exchange import Exchange, alone
+from ringfence.custody.orders import Order, OrderRefused
+from ringfence.custody.parties import EXCHANGE
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.errors import Language
-from ringfence.ledger import Action, Binding, Caps, Control, Instruction, Ledger, Outcome, Refusal
+from ringfence.ledger import Action, Binding, Caps, Control, Instruction, Outcome, Refusal
 from ringfence.money import unit, with_unit
 
 CoverSource = Literal["member-guarantee", "exchange-reserve"]
 
 _CNY = unit("CNY")
-
-
-@dataclass(frozen=True, slots=True)
-class Deposit:
-    """A client's wish to pay `amount_minor` in from the account `payer_account` at its bank."""
-
-    key: str
-    client: str
-    amount_minor: int
-    payer_account: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +74,10 @@ class Cover:
     source: CoverSource
 
 
+# By the ledger, by the exchange's audit, or by a bank.
+Refused = Refusal | AuditRefusal | OrderRefused
+
+
 class _Hold(NamedTuple):
     posting: int
     route: str
@@ -94,101 +90,37 @@ class _Hold(NamedTuple):
 
 
 class Transfers:
-    """The transfers of one circle. Where somebody else lets the exchange take over what banks have posted, `follow` waits for it."""
+    """The transfers of one exchange."""
 
-    def __init__(self, circle: Circle, follow: Callable[[], None] | None = None) -> None:
-        self._circle = circle
-        self._follow = follow or (lambda: take_over(circle.link, circle.bank_clerk))
-        self._banks = circle.banks
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._banks = exchange.banks
 
     # -- in -------------------------------------------------------------------------------------------------------
 
-    def arrive(self, day: datetime.date, amounts: Mapping[str, tuple[str, int]]) -> list[Refusal]:
-        """Let money reach clients' own bank accounts: (client, amount in fen) by key."""
-        outcomes = []
-        for bank in self._banks:
-            teller = self._circle.teller[bank]
-            clearing = teller.account("clearing", CLEARING)
-            outcomes += teller.post_in_batches(
-                [
-                    Instruction(
-                        key=key,
-                        route="arrival",
-                        subject=client,
-                        path=(clearing, teller.numbered[self._registered(client).account_number]),
-                        amount_minor=amount_minor,
-                        value_date=day,
-                    )
-                    for key, (client, amount_minor) in amounts.items()
-                    if self._bank(client) == bank
-                ]
-            )
-        return _refusals(outcomes)
-
-    def deposit(self, day: datetime.date, deposits: Sequence[Deposit]) -> list[Refusal]:
-        """Pay in at the banks, then credit at the exchange. Errors: BadInput for an unknown client; TakeOverRefused."""
-        outcomes = []
-        for bank in self._banks:
-            teller = self._circle.teller[bank]
-            instructions = [
-                deposit_instruction(teller, deposit, self._registered(deposit.client).account_number, day)
-                for deposit in deposits
-                if self._bank(deposit.client) == bank
-            ]
-            outcomes += teller.post_in_batches(instructions)
-        self.take_over()
-        return _refusals(outcomes)
-
-    def put_up_guarantee(self, day: datetime.date, member: str, bank: str, amount_minor: int) -> list[Refusal]:
-        """Let a member's own money arrive at `bank` and put it up as its guarantee, once a day."""
-        teller = self._circle.teller[bank]
-        own = teller.account("member-own", member)
-        paths = {
-            "arrival-own": (teller.account("clearing", CLEARING), own),
-            "guarantee": (own, teller.account("member-guarantee", member)),
-        }
-        return teller.post(
-            [
-                Instruction(f"{route}:{day}:{member}", route, member, path, amount_minor, day)
-                for route, path in paths.items()
-            ]
-        ).refusals
-
-    def fill_reserve(self, day: datetime.date, bank: str, amount_minor: int) -> list[Refusal]:
-        """Let the exchange's money arrive in its reserve at `bank`, once a day."""
-        teller = self._circle.teller[bank]
-        path = (teller.account("clearing", CLEARING), teller.account("exchange-reserve", EXCHANGE))
-        return teller.post(
-            [Instruction(f"arrival-reserve:{day}", "arrival-reserve", EXCHANGE, path, amount_minor, day)]
-        ).refusals
-
     def cover(self, day: datetime.date, covers: Sequence[Cover]) -> None:
-        """Move real money into the circle for clients that cannot pay, and credit them. Errors: TakeOverRefused."""
+        """Move real money into the circle for clients that cannot pay, and credit them. Errors: TakeOverRefused; NoAnswer."""
         for bank in self._banks:
-            clerk = self._circle.bank_clerk[bank]
-            pool = clerk.account("exchange-client-money", EXCHANGE)
-            instructions = []
-            for cover in covers:
-                if cover.bank != bank:
-                    continue
-                from_guarantee = cover.source == "member-guarantee"
-                member = self._circle.clerk.party(cover.client).member or ""
-                instructions.append(
-                    Instruction(
-                        key=cover.key,
-                        route="cover-from-guarantee" if from_guarantee else "cover-from-reserve",
-                        # A client of another bank is nobody here: the guarantee pays for its member's obligation.
-                        subject=member if from_guarantee else EXCHANGE,
-                        path=(clerk.account(cover.source, member if from_guarantee else EXCHANGE), pool),
-                        amount_minor=cover.amount_minor,
-                        value_date=day,
-                        ref=cover.client,
-                    )
-                )
-            refused = clerk.post(instructions, whole=True).refusals if instructions else []
-            if refused:
-                raise TakeOverRefused(bank=bank, batch="-", detail=str(refused[0]))
+            orders = [self._cover_order(day, cover) for cover in covers if cover.bank == bank]
+            if not orders:
+                continue
+            link = self._exchange.link.connection
+            for refused in self._exchange.clearing[bank].order(link, orders, whole=True):
+                if refused is not None:
+                    raise TakeOverRefused(bank=bank, batch="-", detail=str(refused))
         self.take_over()
+
+    def _cover_order(self, day: datetime.date, cover: Cover) -> Order:
+        from_guarantee = cover.source == "member-guarantee"
+        return Order(
+            key=cover.key,
+            route="cover-from-guarantee" if from_guarantee else "cover-from-reserve",
+            # A client of another bank is nobody there: the guarantee pays for its member's obligation.
+            subject=(self._exchange.clerk.party(cover.client).member or "") if from_guarantee else EXCHANGE,
+            amount_minor=cover.amount_minor,
+            value_date=day,
+            ref=cover.client,
+        )
 
     # -- out ------------------------------------------------------------------------------------------------------
 
@@ -198,7 +130,7 @@ class Transfers:
         withdrawals: Sequence[Withdrawal],
         withdrawable_minor: Mapping[str, int],
         second: Callable[[Withdrawal], bool] = lambda withdrawal: False,
-    ) -> list[Refusal | AuditRefusal]:
+    ) -> list[Refused]:
         """Audit, hold, order and post withdrawals; return what was refused, and by what.
 
         `withdrawable_minor` is what may leave the circle now, by client; within one call a client's withdrawals are
@@ -206,10 +138,10 @@ class Transfers:
         person: for what it lets pass it gives a grant for that one instruction. Errors: BadInput for an unknown client;
         TakeOverRefused.
         """
-        clerk = self._circle.clerk
+        clerk = self._exchange.clerk
         before = clerk.known([withdrawal.key for withdrawal in withdrawals])
         left = dict(withdrawable_minor)
-        refusals: list[Refusal | AuditRefusal] = []
+        refusals: list[Refused] = []
         instructions = []
         for withdrawal in withdrawals:
             bank = self._bank(withdrawal.client)
@@ -250,7 +182,7 @@ class Transfers:
     def _let_pass(self, instructions: Sequence[Instruction]) -> None:
         if not instructions:
             return
-        officer = self._circle.officer
+        officer = self._exchange.officer
         own = officer.granted("withdrawal")[0]
         for asked in instructions:
             officer.give(
@@ -262,70 +194,76 @@ class Transfers:
                 caps=Caps(per_item_minor=asked.amount_minor),
             )
 
-    def pay_out_fees(self, day: datetime.date, key: str, bank: str) -> list[Refusal]:
+    def pay_out_fees(self, day: datetime.date, key: str, bank: str) -> list[Refused]:
         """Pay all fees that are due out of the circle at `bank`: hold them, order the payment, post it."""
-        settlement = self._circle.settlement
-        refusals = []
+        settlement = self._exchange.settlement
+        refusals: list[Refused] = []
         due = settlement.balances("fees-due")[EXCHANGE]
         if due and key not in settlement.known([key]):
             path = (settlement.account("fees-due", EXCHANGE), settlement.account("bank-cash", bank))
-            refusals = settlement.post(
+            refusals += settlement.post(
                 [Instruction(key, "fee-payout", EXCHANGE, path, due, day, action=Action.HOLD)]
             ).refusals
         self.take_over()
         return refusals + self.order()
 
-    def order(self) -> list[Refusal]:
+    def order(self) -> list[Refused]:
         """Order from the banks whatever is held, then post what they paid and release what they refused.
 
-        An order has its hold's value date, so that it is the same order when it is given again. Everything that a bank
-        has posted must have been taken over before: the bank would replay a payment that it has made, and pay nothing.
+        An order has its hold's value date, so that it is the same order when it is given again. Errors: NoAnswer, with which it
+        stays held and can be ordered again.
         """
-        refusals = []
-        for bank in self._banks:
-            clerk = self._circle.bank_clerk[bank]
-            held = self._open_holds(bank)
-            ordered = clerk.post_in_batches(
-                [
-                    Instruction(
-                        key=f"order:{hold.posting}",
-                        route=hold.route,
-                        subject=hold.subject,
-                        path=self._path_out(bank, hold.route, hold.subject, hold.payee),
-                        amount_minor=hold.amount_minor,
-                        value_date=hold.value_date,
-                        payee=hold.payee,
-                    )
-                    for hold in held
-                ]
-            )
-            self._circle.link.post_in_batches(
-                [
-                    Instruction(
-                        key=f"release:{hold.posting}",
-                        route=hold.route,
-                        subject=hold.subject,
-                        path=(hold.debit, hold.credit),
-                        amount_minor=hold.amount_minor,
-                        value_date=hold.value_date,
-                        action=Action.RELEASE,
-                        hold=hold.posting,
-                        payee=hold.payee,
-                    )
-                    for hold, outcome in zip(held, ordered, strict=True)
-                    if outcome.refusal
-                ]
-            )
-            refusals += _refusals(ordered)
+        with alone(self._exchange.link, "order"):
+            refusals: list[Refused] = [refused for bank in self._banks for refused in self._order_from(bank)]
         self.take_over()
         return refusals
 
+    def _order_from(self, bank: str) -> Sequence[Refused]:
+        link, held = self._exchange.link, self._open_holds(bank)
+        if not held:
+            return []
+        orders = [
+            Order(f"order:{hold.posting}", hold.route, hold.subject, hold.amount_minor, hold.value_date, hold.payee)
+            for hold in held
+        ]
+        ordered = self._exchange.clearing[bank].order(link.connection, orders)
+        link.post_in_batches(
+            [
+                Instruction(
+                    key=f"release:{hold.posting}",
+                    route=hold.route,
+                    subject=hold.subject,
+                    path=(hold.debit, hold.credit),
+                    amount_minor=hold.amount_minor,
+                    value_date=hold.value_date,
+                    action=Action.RELEASE,
+                    hold=hold.posting,
+                    payee=hold.payee,
+                )
+                for hold, refused in zip(held, ordered, strict=True)
+                if refused is not None
+            ]
+        )
+        return [refused for refused in ordered if refused is not None]
+
+    def chase(self) -> None:
+        """Order again whatever has been held for some seconds and nobody has answered. Errors: as order."""
+        unanswered = self._exchange.link.rows(
+            """
+            SELECT FROM {0}.hold AS h JOIN {0}.posting AS p ON p.id = h.id JOIN {0}.batch AS b ON b.id = p.batch
+            WHERE h.rest > 0 AND b.recorded_at < clock_timestamp() - interval '2 seconds' LIMIT 1
+            """
+        )
+        if unanswered:
+            self.take_over()
+            self.order()
+
     def take_over(self) -> None:
         """Book what the banks have posted and the exchange has not. Errors: TakeOverRefused."""
-        self._follow()
+        take_over(self._exchange.link, self._exchange.clearing)
 
     def _open_holds(self, bank: str) -> list[_Hold]:
-        clerk = self._circle.clerk
+        clerk = self._exchange.clerk
         rows = clerk.rows(
             """
             SELECT h.id, r.name, s.name, h.rest, p.value_date, p.payee, h.side1, h.side2
@@ -340,39 +278,12 @@ class Transfers:
         )
         return [_Hold(*row) for row in rows]
 
-    def _path_out(self, bank: str, route: str, subject: str, payee: str) -> tuple[int, ...]:
-        clerk = self._circle.bank_clerk[bank]
-        pool = clerk.account("exchange-client-money", EXCHANGE)
-        if route == "fee-payout":
-            return (pool, clerk.account("exchange-own", EXCHANGE))
-        member = clerk.party(subject).member or ""
-        return (pool, clerk.account("member-transit", member), clerk.numbered[payee])
-
     def _bank(self, client: str) -> str:
         return self._registered(client).bank
 
     def _registered(self, client: str) -> Binding:
-        self._circle.clerk.party(client)
-        return self._circle.registered[client]
-
-
-def deposit_instruction(teller: Ledger, deposit: Deposit, registered: str, day: datetime.date) -> Instruction:
-    """The instruction with which a bank's teller pays a deposit in, for a client with the `registered` account there."""
-    # Another account than the registered one is the kernel's to refuse.
-    wallet = teller.numbered[registered]
-    given = teller.numbered.get(deposit.payer_account, wallet)
-    if teller.names[given].owner == deposit.client:
-        wallet = given
-    transit = teller.account("member-transit", teller.party(deposit.client).member or "")
-    return Instruction(
-        key=deposit.key,
-        route="deposit",
-        subject=deposit.client,
-        path=(wallet, transit, teller.account("exchange-client-money", EXCHANGE)),
-        amount_minor=deposit.amount_minor,
-        value_date=day,
-        payee=deposit.payer_account,
-    )
+        self._exchange.clerk.party(client)
+        return self._exchange.registered[client]
 
 
 def _refusals(outcomes: Iterable[Outcome]) -> list[Refusal]:

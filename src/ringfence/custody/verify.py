@@ -1,41 +1,50 @@
 """The verifier of a whole circle: every ledger from zero, and the money equation through all of its history.
 
 For each bank, whenever the exchange took over a batch of it, what the exchange then had written down must be what was
-there at that batch. Since every posting adds up to zero, the equation then held at every commit of the exchange. Where a client
-has signed for a withdrawal, the signature is checked against the words that the posting says.
+there at that batch. Since every posting adds up to zero, the equation then held at every commit of the exchange. What was there is
+told by the reports that the exchange has kept, each signed by its bank, and movement by movement; and, where the bank's book is in
+the same store, by that book. Where a client has signed for a withdrawal, the signature is checked against the words that the posting
+says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ringfence.custody.circle import EXCHANGE
+from ringfence.custody.clearing_bank import ReportRefused
 from ringfence.custody.equation import Equation, EquationReader
+from ringfence.custody.parties import EXCHANGE
+from ringfence.custody.reported import Reports, compare_with_reports
 from ringfence.custody.requests import signature_in, signed, words
-from ringfence.database import Store
+from ringfence.database import Store, ledgers
 from ringfence.ledger import Ledger
 from ringfence.ledger.checkpoint import Checkpoint
 from ringfence.ledger.head import HeadMismatch, Heads
 from ringfence.ledger.replay import Replay
 from ringfence.ledger.rows import BatchRow, Finding
 from ringfence.ledger.verify import Verdict, verify
+from ringfence.links import LetterRefused, NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
 class CircleVerdict:
-    """The verdict on every book, what is wrong between them, how many take-overs were compared, and the equation now."""
+    """The verdict on every book, what is wrong between them, how many take-overs were compared, and the equation now: None
+    where the exchange's book is not among them, or a bank that is elsewhere does not answer.
+    """
 
     books: tuple[Verdict, ...]
     between: tuple[Finding, ...]
     compared: int
-    equation: Equation
+    equation: Equation | None
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
-        return all(book.ok for book in self.books) and not self.between and self.equation.holds
+        holds = self.equation is None or self.equation.holds
+        return all(book.ok for book in self.books) and not self.between and holds
 
     @property
     def postings(self) -> int:
@@ -51,8 +60,8 @@ class CircleVerdict:
     def findings(self) -> list[Finding]:
         """Everything that is wrong."""
         found = [finding for book in self.books for finding in book.findings] + list(self.between)
-        if not self.equation.holds:
-            equation = self.equation
+        equation = self.equation
+        if equation is not None and not equation.holds:
             found.append(
                 Finding(
                     EXCHANGE,
@@ -74,16 +83,19 @@ class _TakenOver(NamedTuple):
 
 
 def verify_circle(store: Store, banks: Sequence[str], *, since_last: bool = False) -> CircleVerdict:
-    """Verify the books of `banks` and of the exchange, through the auditors' logins, and every head that was signed.
+    """Verify those books of `banks` and of the exchange that are in the store, through the auditors' logins, and every head that
+    was signed.
 
     From zero; or `since_last` time, from where the last verification that found nothing wrong got to. Errors: as
-    Heads.check.
+    Heads.check; NoLink.
     """
+    with store.connect() as connection:
+        here = ledgers(connection)
     heads = Heads(store)
-    with EquationReader(store, banks) as reader:
-        equation = reader.read()
+    books: list[Verdict] = []
     between: list[Finding] = []
     taken: list[_TakenOver] = []
+    equation, reports = None, Reports()
 
     def write_down(batch: BatchRow, replay: Replay) -> None:
         if batch.source is not None and batch.source_batch is not None:
@@ -94,30 +106,49 @@ def verify_circle(store: Store, banks: Sequence[str], *, since_last: bool = Fals
         return _sum(replay, "exchange-client-money")
 
     # The exchange's book first: while all of them go on, whatever it has taken over is at the bank by then.
-    with Ledger(store, EXCHANGE, "auditor") as ledger:
-        between += heads.check(ledger)
-        exchange = verify(ledger, write_down, _since(heads, EXCHANGE, since_last=since_last))
-        between += _signatures(ledger, exchange.since)
-    books: list[Verdict] = []
-    there: dict[tuple[str, int], int] = {}
+    if EXCHANGE in here:
+        with contextlib.suppress(NoAnswer), EquationReader(store, banks) as reader:
+            try:
+                equation = reader.read()
+            except (ReportRefused, LetterRefused) as error:
+                between.append(Finding(EXCHANGE, "money equation", error.text("en")))
+        with Ledger(store, EXCHANGE, "auditor") as ledger:
+            between += heads.check(ledger)
+            exchange = verify(ledger, write_down, _since(heads, EXCHANGE, since_last=since_last))
+            between += _signatures(ledger, exchange.since)
+            reports = compare_with_reports(ledger, banks, exchange.since)
+        books.append(exchange)
+        between += reports.findings
     for bank in banks:
+        if bank not in here:
+            continue
         with Ledger(store, bank, "auditor") as ledger:
             between += heads.check(ledger)
             verdict = verify(ledger, at_batch, _since(heads, bank, since_last=since_last))
-        books.append(verdict)
-        there |= {(bank, batch): amount for batch, amount in verdict.notes.items()}
-    for over in taken:
-        amount = there.get((over.bank, over.batch))
-        if over.written != amount:
-            what = f"{over.written} written down, {amount} at {over.bank} after its batch {over.batch}"
-            between.append(Finding(EXCHANGE, f"batch {over.at}", what))
-    books.append(exchange)
-    compared, reached = len(taken), {over.bank: over.batch for over in taken}
-    found = CircleVerdict(tuple(books), tuple(between), compared, equation)
+        books.insert(len(books) - (EXCHANGE in here), verdict)
+        between += _between(taken, bank, {(bank, batch): amount for batch, amount in verdict.notes.items()}, bank)
+    between += _between(taken, None, reports.balances, "its report")
+    found = CircleVerdict(tuple(books), tuple(between), len(taken), equation)
     if found.ok:
+        reached = {over.bank: over.batch for over in taken}
         for book in books:
             _keep(heads, book, reached.get(book.ledger, 0))
     return found
+
+
+def _between(
+    taken: Sequence[_TakenOver], bank: str | None, there: Mapping[tuple[str, int], int], by: str
+) -> list[Finding]:
+    """Where the exchange has written down something else than was there, by a bank's book or by the reports of all."""
+    return [
+        Finding(
+            EXCHANGE,
+            f"batch {over.at}",
+            f"{over.written} written down, {there.get((over.bank, over.batch))} at {over.bank} after its batch {over.batch} by {by}",
+        )
+        for over in taken
+        if bank in (None, over.bank) and there.get((over.bank, over.batch)) != over.written
+    ]
 
 
 def _signatures(exchange: Ledger, since: int) -> list[Finding]:

@@ -23,12 +23,15 @@ T = TypeVar("T", bound=Closable)
 
 
 class Kept(Generic[T]):
-    """What `enter` returns, entered at once. Not for several threads at the same time. Errors on opening: as `enter`."""
+    """What `enter` returns, entered `at_once` or when it is used first. Not for several threads at the same time.
 
-    def __init__(self, store: Store, enter: Callable[[], T]) -> None:
+    Errors on opening: as `enter`.
+    """
+
+    def __init__(self, store: Store, enter: Callable[[], T], *, at_once: bool = True) -> None:
         self._store = store
         self._enter = enter
-        self._entered: T | None = enter()
+        self._entered: T | None = enter() if at_once else None
 
     @contextlib.contextmanager
     def use(self) -> Iterator[T]:

@@ -12,7 +12,7 @@ import contextlib
 import datetime
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from random import Random
 
@@ -22,6 +22,7 @@ from ringfence.custody import (
     Deposit,
     Live,
     Refusals,
+    Refused,
     Transfers,
     Withdrawal,
 )
@@ -127,7 +128,7 @@ class _Market:
         self._asking = asking
         self._people = people(plan.clients, plan.seed)
         self._clients = {person.client.name: person.client for person in self._people}
-        self._transfers = Transfers(circle, live.follower.catch_up)
+        self._transfers = Transfers(circle)
         self._day_end = DayEnd(circle, {member.name: member.bank for member in MEMBERS}, RESERVE_BANK)
 
     def session(self, day: datetime.date, moves: int) -> Iterator[_Step]:
@@ -137,7 +138,7 @@ class _Market:
             day, self._people, morning(self._day_end, day), markets.load(), parameters.load(), self._plan.seed
         )
         # What comes from outside is at the banks before anybody can pay it in.
-        self._note(self._transfers.arrive(day, wishes.arrivals))
+        self._note(self._circle.arrive(day, wishes.arrivals))
         rng = Random(f"{self._plan.seed}:{day}:session")
         steps = [*self._wished(day, wishes), *self._coming_and_going(day, rng, moves)]
         rng.shuffle(steps)
@@ -227,14 +228,13 @@ class _Market:
             most = self._day_end.funds(day)[withdrawal.client].withdrawable_minor
         self._note(self._transfers.withdraw(day, [withdrawal], {withdrawal.client: most}, second=lambda asked: True))
 
-    def _note(self, refused: list[Refusal] | list[Refusal | AuditRefusal], bank: str | None = None) -> None:
+    def _note(self, refused: Sequence[Refused], bank: str | None = None) -> None:
         for refusal in refused:
             if isinstance(refusal, Refusal):
                 self._refusals.add(refusal, bank)
                 continue
-            asked = refusal.withdrawal
+            asked = refusal.withdrawal if isinstance(refusal, AuditRefusal) else refusal.order
+            who = asked.client if isinstance(asked, Withdrawal) else asked.subject
             with contextlib.suppress(KeyError):
-                bank = self._clients[asked.client].bank
-            self._refusals.tell(
-                asked.client, asked.amount_minor, "K4", (refusal.reason("en"), refusal.reason("zh")), bank=bank
-            )
+                bank = self._clients[who].bank
+            self._refusals.tell(who, asked.amount_minor, "K4", (refusal.reason("en"), refusal.reason("zh")), bank=bank)

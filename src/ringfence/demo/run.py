@@ -19,10 +19,10 @@ import psycopg
 from ringfence import calendar, ring
 from ringfence.custody import (
     EXCHANGE,
-    AuditRefusal,
     Circle,
     Equation,
     EquationReader,
+    Refused,
     Transfers,
     create_circle,
     require_untouched,
@@ -42,8 +42,9 @@ from ringfence.demo.people import (
 )
 from ringfence.demo.wishes import Wishes, morning, wish
 from ringfence.errors import BadInput, Language, RingfenceError
-from ringfence.ledger import Caps, DeclaredOtherwise, Refusal
+from ringfence.ledger import Caps, DeclaredOtherwise
 from ringfence.ledger.head import Heads
+from ringfence.links import letters_schema
 from ringfence.margin import market as markets
 from ringfence.margin import parameters
 from ringfence.margin.day_end import SCHEMA, DayEnd, Settled, create_day_end
@@ -129,7 +130,7 @@ class DayDone:
     day: datetime.date
     number: int
     clients: int
-    refused: tuple[Refusal | AuditRefusal, ...]
+    refused: tuple[Refused, ...]
     settled: Settled
 
 
@@ -199,7 +200,8 @@ def _prepare(store: Store, administrator: psycopg.Connection[Any], plan: Plan) -
         with contextlib.suppress(SchemaChanged, DeclaredOtherwise):
             _create(store)
             return True
-    for schema in ("demo", "access", REQUESTS, SCHEMA, *BANKS, EXCHANGE):
+    letters = [letters_schema(book) for book in (*BANKS, EXCHANGE)]
+    for schema in ("demo", "access", REQUESTS, SCHEMA, *letters, *BANKS, EXCHANGE):
         drop_ledger(administrator, schema)
         Heads(store).forget(schema)
     _create(store)
@@ -266,13 +268,13 @@ class _Run:
         self._circle.open_day(day)
         if number == 1:
             for member in MEMBERS:
-                transfers.put_up_guarantee(day, member.name, member.bank, GUARANTEE_MINOR)
-            transfers.fill_reserve(day, RESERVE_BANK, RESERVE_MINOR)
+                self._circle.counter[member.bank].put_up_guarantee(day, member.name, GUARANTEE_MINOR)
+            self._circle.counter[RESERVE_BANK].fill_reserve(day, RESERVE_MINOR)
         # Whatever an interrupted day left on its way is finished first.
         transfers.take_over()
-        refused: list[Refusal | AuditRefusal] = [
-            *transfers.arrive(day, wishes.arrivals),
-            *transfers.deposit(day, wishes.deposits),
+        refused: list[Refused] = [
+            *self._circle.arrive(day, wishes.arrivals),
+            *self._circle.deposit(day, wishes.deposits),
         ]
         withdrawable = {client: funds.withdrawable_minor for client, funds in self._day_end.funds(day).items()}
         refused += transfers.withdraw(day, wishes.withdrawals, withdrawable, second=lambda withdrawal: True)

@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 
 from ringfence import calendar
-from ringfence.custody import EXCHANGE, Circle, Cover, CoverSource, Transfers, intake
+from ringfence.custody import EXCHANGE, Cover, CoverSource, Exchange, Transfers, intake
 from ringfence.database import Store, migrate_ledger, sql_files
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Instruction, role
@@ -110,22 +110,22 @@ def create_day_end(store: Store) -> None:
 
 
 class DayEnd:
-    """The settlement of one circle. `guarantee_banks` says at which bank each member's guarantee is."""
+    """The settlement of one exchange. `guarantee_banks` says at which bank each member's guarantee is."""
 
     def __init__(
         self,
-        circle: Circle,
+        exchange: Exchange,
         guarantee_banks: Mapping[str, str],
         reserve_bank: str,
         market: Market | None = None,
         parameters: Parameters | None = None,
     ) -> None:
-        self._circle = circle
+        self._exchange = exchange
         self._guarantee_banks = guarantee_banks
         self._reserve_bank = reserve_bank
         self._market = market or markets.load()
         self._parameters = parameters or rates_table.load()
-        self._connection = circle.settlement.connection
+        self._connection = exchange.settlement.connection
 
     # -- readings ---------------------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class DayEnd:
             contract(trade.contract)
             trade.fills()
             for client in (trade.buyer, trade.seller):
-                if self._circle.settlement.party(client).role != "client":
+                if self._exchange.settlement.party(client).role != "client":
                     raise BadInput("client", client, "a client")
         if self._is_planned(day):
             booked = set(self.trades(day))
@@ -214,7 +214,7 @@ class DayEnd:
 
         Errors: DayOutOfOrder; as settle_day; ReserveExhausted; as Transfers.cover.
         """
-        with intake(self._circle.settlement, frozen=True):
+        with intake(self._exchange.settlement, frozen=True):
             return self._settle(day, transfers)
 
     def _settle(self, day: datetime.date, transfers: Transfers) -> Settled:
@@ -231,7 +231,7 @@ class DayEnd:
         if covers:
             transfers.cover(day, covers)
         self._post(day, settled.pieces)
-        self._circle.close_day(day)
+        self._exchange.close_day(day)
         self._connection.execute("INSERT INTO exchange_margin.settled VALUES (%s) ON CONFLICT DO NOTHING", (day,))
         return settled
 
@@ -248,7 +248,7 @@ class DayEnd:
             self._parameters,
             natural_days=calendar.load().natural_days_until_next(day),
         )
-        rows = self._circle.settlement.rows(
+        rows = self._exchange.settlement.rows(
             "SELECT owner, available FROM {}.balances WHERE kind = 'client-cash' AND unit = 'CNY'"
         )
         available: dict[str, int] = dict(rows)
@@ -273,17 +273,21 @@ class DayEnd:
             self._insert(cursor, "requirement", requirements)
 
     def _covers(self, day: datetime.date, result: DayResult, available: Mapping[str, int]) -> list[Piece]:
-        guarantees = {
-            member: self._circle.bank_clerk[bank].balances("member-guarantee").get(member, 0)
-            for member, bank in self._guarantee_banks.items()
+        link = self._exchange.link.connection
+        funds = {
+            bank: self._exchange.clearing[bank].funds(link)
+            for bank in {*self._guarantee_banks.values(), self._reserve_bank}
         }
-        reserve = self._circle.bank_clerk[self._reserve_bank].balances("exchange-reserve").get(EXCHANGE, 0)
+        guarantees = {
+            member: funds[bank].guarantees_minor.get(member, 0) for member, bank in self._guarantee_banks.items()
+        }
+        reserve = funds[self._reserve_bank].reserve_minor
         covers = []
         for name, client in result.clients.items():
             missing = -(available[name] + client.change_minor)
             if missing <= 0:
                 continue
-            member = self._circle.settlement.party(name).member or ""
+            member = self._exchange.settlement.party(name).member or ""
             from_guarantee = min(missing, guarantees[member])
             from_reserve = missing - from_guarantee
             if from_reserve > reserve:
@@ -310,12 +314,12 @@ class DayEnd:
     def _post(self, day: datetime.date, pieces: Iterable[Piece]) -> None:
         """What clients receive goes first: nobody is short who is not short in the end."""
         moves = sorted((piece for piece in pieces if piece.bank is None), key=lambda piece: piece.amount_minor < 0)
-        for outcome in self._circle.settlement.post_in_batches([self._instruction(day, piece) for piece in moves]):
+        for outcome in self._exchange.settlement.post_in_batches([self._instruction(day, piece) for piece in moves]):
             if outcome.refusal:
                 raise PlanRefused(day=day, refusal=outcome.refusal)
 
     def _instruction(self, day: datetime.date, piece: Piece) -> Instruction:
-        settlement = self._circle.settlement
+        settlement = self._exchange.settlement
         cash = settlement.account("client-cash", piece.client)
         if piece.what == "fee":
             route, other = "fee", settlement.account("fees-due", EXCHANGE)

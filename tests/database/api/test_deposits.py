@@ -149,9 +149,9 @@ def test_the_verifier_sees_nothing_wrong_while_deposits_go_on(api: Api, store: S
 def test_a_client_who_was_registered_meanwhile_is_credited(api: Api, store: Store) -> None:
     assert api.deposit("k", "m1-ann", "1.00").status_code == 201
     new = Client("m1-eve", "m1", "bank_a", "6201-eve", "id-eve")
-    with opened(store) as (circle, transfers):
+    with opened(store) as (circle, _):
         circle.register([], [new])
-        transfers.arrive(DAY, {"arrival:eve": ("m1-eve", 100_00)})
+        circle.arrive(DAY, {"arrival:eve": ("m1-eve", 100_00)})
     asked = {"client": "m1-eve", "payer_account": "6201-eve", "amount": "40.00"}
     answer = api.ask("bank_a", "POST", "/v1/books/bank_a/deposits", json=asked, headers={"Idempotency-Key": "eve"})
     assert (answer.status_code, answer.json()["state"]) == (201, "credited")
@@ -165,12 +165,16 @@ def test_what_the_exchange_has_not_booked_in_time_is_in_transit_and_said_to_be(
         return None
 
     with monkeypatch.context() as patched:
-        patched.setattr("ringfence.custody.live.take_over", stands_still)
+        for room in ("live", "exchange_answering"):
+            patched.setattr(f"ringfence.custody.{room}.take_over", stands_still)
         patched.setattr("ringfence.custody.live.PATIENCE_S", 0.2)
         answer = api.deposit("k", "m1-ann", "3.00")
         assert (answer.status_code, answer.json()["state"], answer.json()["exchange"]) == (202, "in-transit", None)
         equation = api.get("ex", "/v1/equation")
         assert (equation["holds"], equation["in_transit"], equation["clients"]) == (True, "3.00", "0.00")
+        [waiting] = equation["waiting"]
+        assert (waiting["bank"], waiting["key"], waiting["client"]) == ("bank_a", "api:k", "m1-ann")
+        assert (waiting["route"], waiting["amount"]) == ("deposit", "3.00")
     again = api.deposit("k", "m1-ann", "3.00")
     assert (again.status_code, again.json()["state"]) == (200, "credited")
 

@@ -17,9 +17,9 @@ from served import Api, served
 
 def make_paid_in(store: Store) -> None:
     make_circle(store)
-    with opened(store) as (_, transfers):
+    with opened(store) as (circle, _):
         for client in CLIENTS:
-            pay_in(transfers, client, client, 1_000_00)
+            pay_in(circle, client, client, 1_000_00)
 
 
 pytestmark = pytest.mark.ledgers.with_args(make_paid_in)

@@ -21,9 +21,9 @@ PAID = {client: number * 100_00 for number, client in enumerate(CLIENTS, 1)}
 def make_paid_in(store: Store) -> None:
     """Everybody has paid in, and ann has taken 30 out again."""
     make_circle(store)
-    with opened(store) as (_, transfers):
+    with opened(store) as (circle, transfers):
         for client, amount_minor in PAID.items():
-            pay_in(transfers, client, client, amount_minor)
+            pay_in(circle, client, client, amount_minor)
         asked = Withdrawal("w", "m1-ann", 30_00, "6201-ann")
         assert transfers.withdraw(DAY, [asked], {"m1-ann": 100_00}) == []
 

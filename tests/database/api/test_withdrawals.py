@@ -38,9 +38,9 @@ def public(client: str) -> bytes:
 def make_paid_in(store: Store) -> None:
     """Everybody has paid in 90,000 and registered a key; one person lets up to 50,000 pass alone."""
     make_circle(store)
-    with opened(store) as (_, transfers):
+    with opened(store) as (circle, _):
         for client in CLIENTS:
-            pay_in(transfers, client, client, PAID_MINOR)
+            pay_in(circle, client, client, PAID_MINOR)
     with Ledger(store, "exchange", "registrar") as registrar:
         for client in CLIENTS:
             register_key(registrar, client, public(client))

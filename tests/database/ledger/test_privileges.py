@@ -42,9 +42,9 @@ SETTLEMENT_WRITES = {
 
 @pytest.fixture
 def member(store: Store) -> str:
-    with opened(store) as (_, transfers):
+    with opened(store) as (circle, _):
         for client in CLIENTS:
-            pay_in(transfers, client, client, 100_00)
+            pay_in(circle, client, client, 100_00)
     return create_login(store, "exchange", "member_m1", "member")
 
 
