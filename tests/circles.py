@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from ringfence import ring
 from ringfence.custody import Circle, Client, Deposit, Member, Transfers, create_circle
-from ringfence.custody.requests import create_requests
 from ringfence.database import Store
 from ringfence.ledger import Caps
 from ringfence.margin.day_end import create_day_end
@@ -31,7 +30,6 @@ def make_circle(store: Store) -> None:
     """Declare the ring's books, register everybody and let 100,000 CNY reach every client's bank account."""
     create_circle(store, ring.load("sge"), BANKS)
     create_day_end(store)
-    create_requests(store)
     with Circle(store, BANKS) as circle:
         circle.register(MEMBERS, CLIENTS.values())
         circle.open_day(DAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ import httpx
 from circles import CLIENTS
 from ringfence import console
 from ringfence.access import Persons, Role
-from ringfence.api import Service, serving
+from ringfence.api import Service, Serving
+from ringfence.api.service import ALL
+from ringfence.api.serving import Tls, address, listen
+from ringfence.api.serving import server as make_server
 from ringfence.database import Store
 
 PERSONS: dict[str, tuple[Role, str]] = {
@@ -69,21 +73,30 @@ class Api:
 
 
 @contextmanager
-def served(store: Store, *, pages: bool = False) -> Iterator[Api]:
-    """The API over the circle in `store`, with one person for every institution."""
-    with Service.open(store) as service:
-        persons = Persons(store)
-        passwords = {name: persons.add(name, *who) for name, who in PERSONS.items()}
-        listening = serving.listen(0)
-        server = serving.server(service, *([console.install] if pages else []))
+def served(
+    store: Store,
+    *,
+    serving: Serving = ALL,
+    pages: bool = False,
+    tls: Tls | None = None,
+    passwords: dict[str, str] | None = None,
+) -> Iterator[Api]:
+    """The API over the circle in `store`, or one institution of it, with one person for every institution."""
+    with Service.open(store, serving) as service:
+        if passwords is None:
+            persons = Persons(store)
+            passwords = {name: persons.add(name, *who) for name, who in PERSONS.items()}
+        listening = listen(0, tls=tls)
+        server = make_server(service, *([console.install] if pages else []), tls=tls)
         answering = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         answering.start()
         while not server.started:
             time.sleep(0.01)
         try:
             limits = httpx.Limits(max_connections=64)
+            verify = ssl.create_default_context(cafile=tls and tls.certificate)
             with httpx.Client(
-                base_url=serving.address(listening), timeout=30, trust_env=False, limits=limits
+                base_url=address(listening, tls), timeout=30, trust_env=False, limits=limits, verify=verify
             ) as client:
                 yield Api(client, service, passwords)
         finally:

@@ -202,6 +202,13 @@ class BankSideShown(_Closed):
     agrees: bool
 
 
+class LetterSent(_Closed):
+    """A letter, or the answer to one: its words, and the Ed25519 signature over their UTF-8 bytes, in hexadecimal."""
+
+    words: Annotated[str, Field(max_length=4_000_000)]
+    signature: Annotated[str, Field(pattern="^[0-9a-f]{128}$")]
+
+
 class InTransitShown(_Closed):
     """A movement that a bank has posted and the exchange has not booked yet, under the bank's `key`; out of the circle: negative."""
 

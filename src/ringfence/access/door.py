@@ -12,6 +12,7 @@ import hashlib
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -47,10 +48,16 @@ class Session:
 
 
 class Door:
-    """The door of one store, through a login that reads persons and writes sessions, and opens `visits` at the exchange."""
+    """The door of one store, through a login that reads persons and writes sessions, and opens `visits` at the exchange.
 
-    def __init__(self, logins: Logins, *, visits: bool = True) -> None:
+    Who is not one of those that it `lets_in` is not known, here.
+    """
+
+    def __init__(
+        self, logins: Logins, lets_in: Callable[[Person], bool] = lambda person: True, *, visits: bool = True
+    ) -> None:
         self._logins = logins
+        self._lets_in = lets_in
         self._visits = visits
         # So that a name that nobody has takes as long as a wrong password.
         self._nobody = kept("nobody")
@@ -65,9 +72,8 @@ class Door:
             ).fetchone()
         with _TRIES:
             fitting = fits(password, found[4] if found else self._nobody)
-        if found is None or not fitting:
+        if found is None or not fitting or not self._lets_in(person := Person(*found[:4])):
             raise NotKnown
-        person = Person(*found[:4])
         token = secrets.token_urlsafe(32)
         until = datetime.datetime.now(datetime.UTC) + LASTS
         with self._logins.use(LOGIN) as connection, connection.transaction():
@@ -92,9 +98,9 @@ class Door:
                 """,
                 (_digest(token),),
             ).fetchone()
-        if found is None:
+        if found is None or not self._lets_in(person := Person(*found[:4])):
             raise NotKnown
-        session = Session(Person(*found[:4]), token, found[4])
+        session = Session(person, token, found[4])
         if len(self._lately) >= _MOST_LATELY:
             self._lately.clear()
         self._lately[_digest(token)] = (session, time.monotonic() + _LATELY_S)

@@ -16,6 +16,6 @@ Only a bank's person reaches a login that posts, and that is the bank's teller.
 
 from ringfence.api import serving
 from ringfence.api.app import create_app
-from ringfence.api.service import Service
+from ringfence.api.service import Service, Serving
 
-__all__ = ["Service", "create_app", "serving"]
+__all__ = ["Service", "Serving", "create_app", "serving"]

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp
 
 import ringfence
-from ringfence.api import endpoints, problems, withdrawals
+from ringfence.api import endpoints, letters, problems, withdrawals
 from ringfence.api.limits import Limits
 from ringfence.api.service import Service
 
@@ -37,6 +37,7 @@ def create_app(service: Service, *more: Callable[[FastAPI, Service], None]) -> A
     app.state.service = service
     app.include_router(endpoints.router)
     app.include_router(withdrawals.router)
+    app.include_router(letters.router)
     problems.install(app)
     for install in more:
         install(app, service)

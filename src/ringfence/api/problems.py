@@ -29,7 +29,9 @@ MEDIA_TYPE = "application/problem+json"
 _STATUS = {
     "not-known": 401,
     "no-power": 403,
+    "letter-refused": 403,
     "not-found": 404,
+    "not-here": 404,
     "refused": 422,
     "not-signed": 422,
     "key-taken": 422,
@@ -40,6 +42,9 @@ _STATUS = {
     "unanswered": 503,
     "desk-full": 503,
     "desk-closed": 503,
+    "no-answer": 503,
+    "report-refused": 503,
+    "take-over-refused": 503,
     "failed": 500,
 }
 _TITLES: dict[str, dict[Language, str]] = {
@@ -47,6 +52,11 @@ _TITLES: dict[str, dict[Language, str]] = {
     "not-known": {"en": "Not known", "zh": "未登录"},
     "no-power": {"en": "No power to do that", "zh": "无权动用"},
     "not-found": {"en": "Not here", "zh": "不存在"},
+    "letter-refused": {"en": "Letter not acted upon", "zh": "函件不予受理"},
+    "not-here": {"en": "Not served here", "zh": "不在此处服务"},
+    "no-answer": {"en": "An institution does not answer", "zh": "对方机构没有应答"},
+    "report-refused": {"en": "A bank's report cannot be", "zh": "银行报告不能成立"},
+    "take-over-refused": {"en": "A bank's posting cannot be booked", "zh": "银行记账无法接收"},
     "refused": {"en": "Refused by the ledger", "zh": "账本拒绝"},
     "not-signed": {"en": "Not signed", "zh": "签名无效"},
     "key-taken": {"en": "Used before", "zh": "已使用"},
@@ -90,12 +100,12 @@ _EXPECTED: dict[str, dict[Language, str]] = {
 STATUSES = {
     400: "Something given cannot be used: field, value, what would be right.",
     401: "Nobody is known by that token, name or password.",
-    403: "The asker's role has no such call, and nobody can grant it.",
-    404: "There is no such thing, or none that the asker may know of.",
+    403: "The asker's role has no such call, and nobody can grant it; or a letter is not acted upon, and why.",
+    404: "There is no such thing, or none that the asker may know of, or it is served elsewhere.",
     409: "Not now, or not by this person.",
     413: "The body is too large.",
     422: "The ledger refused: by which control, and what it saw.",
-    503: "The database does not answer: what did not happen, and the key to ask again with.",
+    503: "The database or another institution does not answer: what did not happen, and the key to ask again with.",
 }
 SCHEMA: dict[str, Any] = {
     "title": "Problem",

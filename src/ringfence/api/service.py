@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import psycopg
 
@@ -26,13 +26,14 @@ from ringfence.custody import (
     books_here,
     create_post,
     introduce,
+    members_of,
     require_untouched,
     verify_circle,
 )
 from ringfence.custody.carrying_out import CarryingOut
 from ringfence.custody.requests import create_requests, limit_minor
 from ringfence.database import Kept, Logins, Store
-from ringfence.errors import Language, RingfenceError
+from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Ledger, role
 from ringfence.ring import Ring
 
@@ -102,23 +103,62 @@ class NotHere(RingfenceError):
 
 
 class ExchangeService(NamedTuple):
-    """What only the exchange has: the equation, and the thread that carries withdrawals out."""
+    """What only the exchange has: the equation, the thread that carries withdrawals out, and what verifies it."""
 
     equation: SharedEquation
     carrying_out: CarryingOut
+    verdicts: Verdicts
+
+
+class Serving(NamedTuple):
+    """Which institution is served, by its role and name: `all` that are in the store, the exchange, one bank, or one member,
+    which has no book of its own and reads what is its clients' in the exchange's.
+    """
+
+    role: Literal["all", "exchange", "bank", "member"] = "all"
+    party: str = ""
+
+    def books(self, here: Sequence[str], members: Sequence[str]) -> tuple[str, ...]:
+        """Which of the books `here` run in the process. Errors: BadInput for an institution that is not here."""
+        if self.role == "member":
+            if self.party not in members:
+                found = ", ".join(members) or "there is none"
+                raise BadInput("--party", self.party, f"a member that the exchange here has registered: {found}")
+            return ()
+        if self.role == "all":
+            return tuple(here)
+        party = EXCHANGE if self.role == "exchange" else self.party
+        if party not in here or (self.role == "bank") == (party == EXCHANGE):
+            of_role = [book for book in here if (book == EXCHANGE) == (self.role == "exchange")]
+            expected = f"{'an' if self.role == 'exchange' else 'a'} {self.role} whose book is in this store: {', '.join(of_role) or 'there is none'}"
+            raise BadInput("--party", self.party, expected)
+        return (party,)
+
+    def lets_in(self, person: Person) -> bool:
+        """Whether a person comes in here: a bank's and a member's process have nothing for others."""
+        if self.role == "exchange":
+            return person.role != "bank"
+        if self.role == "bank":
+            return person.role == "supervisor" or (person.role, person.party) == ("bank", self.party)
+        return self.role == "all" or (person.role, person.party) == ("member", self.party)
+
+
+ALL = Serving()
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """The institutions that run in this process, the door to them, the logins through which they are read, and the verifier."""
 
-    # The institutions whose books are here; all clearing banks of the circle, wherever they are.
+    serving: Serving
+    # The institutions whose books run here; all clearing banks of the circle, wherever they are.
     books: tuple[str, ...]
     banks: tuple[str, ...]
     live: Live
     door: Door
     logins: Logins
-    verdicts: Verdicts
+    # None for a member, who verifies nobody's book.
+    verdicts: Verdicts | None
     refusals: Refusals
     # What only the exchange has.
     exchange: ExchangeService | None
@@ -129,38 +169,40 @@ class Service:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, store: Store, *, books: Sequence[str] = (), replay: bool = False) -> Iterator[Service]:
-        """Open those of `books`, or all, that are in `store`, once it is sure that nobody has changed their past.
+    def open(cls, store: Store, serving: Serving = ALL, *, replay: bool = False) -> Iterator[Service]:
+        """Open what is to be served of `store`, once it is sure that nobody has changed the past of its books.
 
-        Errors: NoCircle; HeadMismatch; NoLink; as the rooms below.
+        Errors: NoCircle; BadInput for an institution that is not here; HeadMismatch; NoLink; as the rooms below.
         """
-        books = tuple(books) or tuple(books_here(store))
-        banks = banks_of(store)
+        here = books_here(store)
+        banks, books = banks_of(store), serving.books(here, members_of(store))
+        visits = EXCHANGE in here
+        create_access(store, visits=visits)
         for book in books:
             create_post(store, book)
         if EXCHANGE in books:
-            introduce(store, [bank for bank in banks if bank in books])
-        untouched = require_untouched(store, banks)
-        create_access(store, visits=EXCHANGE in books)
-        if EXCHANGE in books:
+            introduce(store, [bank for bank in banks if bank in here])
             create_requests(store)
         with contextlib.ExitStack() as opening:
             logins = opening.enter_context(Logins(store))
+            verdicts = None
+            if books:
+                verdicts = Verdicts(store, banks, require_untouched(store, banks))
+                opening.callback(verdicts.close)
             live = opening.enter_context(Live(store, books, banks))
-            verdicts = Verdicts(store, banks, untouched)
-            opening.callback(verdicts.close)
             refusals = Refusals()
             exchange = None
-            if EXCHANGE in books:
+            if EXCHANGE in books and verdicts is not None:
                 carrying_out = opening.enter_context(CarryingOut(store, live.clearing, refusals, withdrawable))
                 equation = SharedEquation(store, live.clearing)
                 opening.callback(equation.close)
-                exchange = ExchangeService(equation, carrying_out)
+                exchange = ExchangeService(equation, carrying_out, verdicts)
             yield cls(
+                serving=serving,
                 books=books,
                 banks=tuple(banks),
                 live=live,
-                door=Door(logins, visits=EXCHANGE in books),
+                door=Door(logins, serving.lets_in, visits=visits),
                 logins=logins,
                 verdicts=verdicts,
                 refusals=refusals,
@@ -170,10 +212,16 @@ class Service:
                 declarations=_declarations(store, books),
             )
 
+    def the_verdicts(self) -> Verdicts:
+        """What verifies the books here. Errors: NotHere where there are none."""
+        if self.verdicts is None:
+            raise NotHere(book=EXCHANGE, here=self.serving.party)
+        return self.verdicts
+
     def the_exchange(self) -> ExchangeService:
         """What only the exchange has. Errors: NotHere where it does not run in this process."""
         if self.exchange is None:
-            raise NotHere(book=EXCHANGE, here=", ".join(self.books))
+            raise NotHere(book=EXCHANGE, here=", ".join(self.books) or self.serving.party)
         return self.exchange
 
     def limit_minor(self) -> int | None:
@@ -190,6 +238,8 @@ class Service:
 
     def reader(self, person_role: str, party: str, book: str) -> str | None:
         """The login through which a person reads a book; None where it may not."""
+        if self.serving.role == "member":
+            return role(EXCHANGE, f"member_{party}") if (person_role, book) == ("member", EXCHANGE) else None
         if book not in self.books:
             return None
         if person_role == "supervisor":
@@ -200,7 +250,9 @@ class Service:
         return role(book, "auditor") if person_role == "bank" and party == book else None
 
     def somebody(self) -> list[Person]:
-        """For each role, duty and bank somebody who could come in: of members and clients, for the first."""
+        """For each role, duty and bank somebody who could come in here: of members and clients, for the first."""
+        if self.serving.role == "member":
+            return [Person(self.serving.party, "member", self.serving.party)]
         found = []
         if EXCHANGE in self.books:
             with self.logins.reading(role(EXCHANGE, "supervisor")) as connection:
@@ -211,13 +263,15 @@ class Service:
                     ).fetchall()
                 )
             kinds: tuple[Role, ...] = ("member", "client")
-            found += [
+            found = [
                 Person("exchange", "exchange", EXCHANGE),
                 Person("clerk", "exchange", EXCHANGE, "clerk"),
                 Person("officer", "exchange", EXCHANGE, "officer"),
+                *(Person(book, "bank", book) for book in self.books if book != EXCHANGE),
                 *(Person(first[kind], kind, first[kind]) for kind in kinds if kind in first),
             ]
-        found += [Person(book, "bank", book) for book in self.books if book != EXCHANGE]
+        else:
+            found = [Person(book, "bank", book) for book in self.books]
         return [*found, Person("supervisor", "supervisor", "supervisor")]
 
 

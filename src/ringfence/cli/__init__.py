@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import ringfence
-from ringfence.cli import bench, call, demo, export, grant, head, journal, key, person, ring, serve, verify
+from ringfence.cli import bench, book, call, demo, export, grant, head, journal, key, link, person, ring, serve, verify
 from ringfence.errors import RingfenceError
 
 app = typer.Typer(
@@ -37,6 +37,8 @@ app.add_typer(ring.app, name="ring")
 app.add_typer(grant.app, name="grant")
 app.add_typer(head.app, name="head")
 app.add_typer(person.app, name="person")
+app.add_typer(book.app, name="book")
+app.add_typer(link.app, name="link")
 app.add_typer(key.app, name="key")
 app.add_typer(call.app, name="call")
 

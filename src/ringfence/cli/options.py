@@ -51,6 +51,11 @@ def day_option(text: str) -> Any:
     return typer.Option(parser=day, metavar="DATE", help=text)
 
 
+def day_argument(text: str) -> Any:
+    """An argument that is a day."""
+    return typer.Argument(parser=day, metavar="DATE", help=text)
+
+
 def require_writable(option: str, file: Path) -> None:
     """See before the work begins that its result can be written. Errors: BadInput for `option`."""
     from ringfence.errors import BadInput

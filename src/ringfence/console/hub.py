@@ -22,6 +22,7 @@ from ringfence.console.figures import clock
 from ringfence.console.rendering import Kind, Parts
 from ringfence.console.state import Move
 from ringfence.errors import Language, RingfenceError
+from ringfence.links import NoAnswer
 
 EVERY_S = 0.25
 _BEAT_S = 1.0
@@ -76,8 +77,13 @@ class Hub(Generic[S]):
         self.trouble: Exception | None = None
 
     async def start(self) -> None:
-        """Read once, so that whatever is wrong shows before anything is served, and then go on. Errors: as the watch."""
-        self._state, _ = await asyncio.to_thread(self._read)
+        """Read once, so that whatever is wrong shows before anything is served, and then go on; a bank that does not answer yet
+        is asked on. Errors: as the watch.
+        """
+        try:
+            self._state, _ = await asyncio.to_thread(self._read)
+        except NoAnswer as silent:
+            self.trouble = silent
         self._task = asyncio.create_task(self._go_on())
         self._task.add_done_callback(_say_if_dead)
 
@@ -94,8 +100,10 @@ class Hub(Generic[S]):
 
     @property
     def state(self) -> S:
-        """What was read last."""
-        assert self._state is not None
+        """What was read last. Errors: NoAnswer where a bank has not answered yet, not even once."""
+        if self._state is None:
+            assert self.trouble is not None
+            raise self.trouble
         return self._state
 
     @property

@@ -25,31 +25,40 @@ class Hubs:
 
     def __init__(self, service: Service, *, closed: bool) -> None:
         self._service = service
-        self.circle: Hub[CircleState] = Hub(
-            CircleWatch(service, closed=closed, replay=service.replay).read, rendering.PAINTER
-        )
+        # Only where the exchange runs.
+        self.circle: Hub[CircleState] | None = None
+        if service.exchange is not None:
+            watch = CircleWatch(service, service.exchange, closed=closed, replay=service.replay)
+            self.circle = Hub(watch.read, rendering.PAINTER)
         self._own: dict[str, Hub[OwnState]] = {}
+
+    def the_circle(self) -> Hub[CircleState]:
+        """The circle's hub. Errors: NotHere where the exchange does not run in this process."""
+        self._service.the_exchange()
+        assert self.circle is not None
+        return self.circle
 
     def end_streams(self) -> None:
         """Let every page know that this is the end."""
-        self.circle.end_streams()
-        for hub in self._own.values():
+        for hub in self._all():
             hub.end_streams()
+
+    def _all(self) -> list[Hub[CircleState] | Hub[OwnState]]:
+        return [*([self.circle] if self.circle else []), *self._own.values()]
 
     async def stop(self) -> None:
         """End every stream, and stop reading."""
-        await self.circle.stop()
-        for hub in list(self._own.values()):
+        for hub in self._all():
             await hub.stop()
 
     def own(self, session: Session) -> OwnState:
         """What is a visitor's, read once. Errors: as OwnWatch."""
-        return OwnWatch(self._service, session).read(self.circle.state)[0]
+        return OwnWatch(self._service, session).read(self._seen())[0]
 
     async def stream(self, session: Session, language: Language, *, kind: Kind) -> AsyncIterator[str]:
         """What a visitor's page is sent."""
         if session.person.role in SEES_THE_CIRCLE:
-            async for message in self.circle.stream(language, kind=kind):
+            async for message in self.the_circle().stream(language, kind=kind):
                 yield message
             return
         key = self._key(session)
@@ -68,7 +77,10 @@ class Hubs:
                 await hub.stop()
 
     def _read_own(self, watch: OwnWatch) -> tuple[OwnState, list[Move]]:
-        return watch.read(self.circle.state)
+        return watch.read(self._seen())
+
+    def _seen(self) -> CircleState | None:
+        return self.circle.state if self.circle else None
 
     @staticmethod
     def _key(session: Session) -> str:

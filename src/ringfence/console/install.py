@@ -41,7 +41,8 @@ def install(app: FastAPI, service: Service) -> None:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await hubs.circle.start()
+        if hubs.circle is not None:
+            await hubs.circle.start()
         yield
         await hubs.stop()
 

@@ -94,8 +94,23 @@ class OwnState:
     count: int
     total_minor: int
     moves: tuple[Move, ...]
-    all_there: bool
-    verified: Verified
+    all_there: bool | None
+    verified: Verified | None
+
+
+class Told(NamedTuple):
+    """What a visitor is told of the whole circle: None where those who know do not run in this process."""
+
+    day: datetime.date
+    shut: bool
+    replay: bool
+    all_there: bool | None
+    verified: Verified | None
+
+    @classmethod
+    def of(cls, circle: CircleState) -> Told:
+        """As whoever sees the circle sees it."""
+        return cls(circle.day, circle.shut, circle.replay, circle.right and circle.verified.ok, circle.verified)
 
 
 class OwnWatch:
@@ -117,11 +132,12 @@ class OwnWatch:
         self._titles: dict[str, str] = {}
         self._member: dict[str, str] = {}
 
-    def read(self, circle: CircleState) -> tuple[OwnState, list[Move]]:
+    def read(self, circle: CircleState | None) -> tuple[OwnState, list[Move]]:
         """What is theirs now, and what happened since it was read last; `circle` tells the day and that all is there."""
         with self._service.logins.reading(self._login, self._visit) as connection:
+            told = Told.of(circle) if circle is not None else self._told(connection)
             rows, count, total = self._members(connection) if self._person.role == "bank" else self._clients(connection)
-            fresh = self._moved(connection, circle.day)
+            fresh = self._moved(connection, told.day)
         self._moves.extendleft(fresh)
         shown = tuple(
             row._replace(in_minor=came, out_minor=went) for row in rows for came, went in [self._flow(row.name)]
@@ -130,17 +146,28 @@ class OwnWatch:
             role=self._person.role,
             title=self._titles.get(self._person.party, self._person.party),
             read_at=datetime.datetime.now(datetime.UTC),
-            day=circle.day,
-            shut=circle.shut,
-            replay=circle.replay,
+            day=told.day,
+            shut=told.shut,
+            replay=told.replay,
             rows=shown,
             count=count,
             total_minor=total,
             moves=tuple(self._moves),
-            all_there=circle.right and circle.verified.ok,
-            verified=circle.verified,
+            all_there=told.all_there,
+            verified=told.verified,
         )
         return state, fresh
+
+    def _told(self, connection: psycopg.Connection[Any]) -> Told:
+        """Where the exchange does not run in this process: a bank knows its own book; a member when something of its own was."""
+        if self._person.role == "bank":
+            head = readings.head(connection, self._book)
+            last = self._service.the_verdicts().last
+            verified = Verified(last.verdict.ok, last.verdict.reached, last.at)
+            return Told(head.day, head.day <= head.closed_through, self._service.replay, None, verified)
+        row = connection.execute("SELECT day FROM exchange.batch ORDER BY id DESC LIMIT 1").fetchone()
+        day = row[0] if row else datetime.datetime.now(datetime.UTC).date()
+        return Told(day, shut=False, replay=self._service.replay, all_there=None, verified=None)
 
     def _clients(self, connection: psycopg.Connection[Any]) -> tuple[list[Row], int, int]:
         found = connection.execute(in_ledger(self._book, _CLIENTS), (MOST_ROWS,)).fetchall()

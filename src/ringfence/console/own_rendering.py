@@ -19,9 +19,13 @@ from ringfence.errors import Language
 
 def answer(state: OwnState, words: Words) -> str:
     """The title, which is the answer now."""
-    if not state.all_there:
+    if state.all_there is False:
         return words("The circle does not add up: something is missing or too much")
     figures = {"amount": exact(state.total_minor), "count": count(state.count)}
+    if state.all_there is None:
+        if state.role == "bank":
+            return words("{amount} of client money is here", **figures)
+        return words("{amount} of {count} clients stand at the exchange", **figures)
     if state.role == "member":
         return words("Your clients' money is there: {amount} of {count} clients", **figures)
     if state.role == "bank":
@@ -35,7 +39,7 @@ class _OwnPainter:
         macros = templates().get_template("own_parts.html").module
         html = {
             "head": macros.head(state, words, answer(state, words), _who(state, words), day(state.day, language)),  # type: ignore[attr-defined]
-            "there": macros.there(state, words, _strip(state, words), verified_words(state.verified, words), clock(state.read_at)),  # type: ignore[attr-defined]
+            "there": macros.there(state, words, _strip(state, words), verified_words(state.verified, words) if state.verified else "", clock(state.read_at)),  # type: ignore[attr-defined]
             "rows": macros.rows(*_table(state, words), words),  # type: ignore[attr-defined]
             "ticker": _ticker(state, words),
         }  # fmt: skip

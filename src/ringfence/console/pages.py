@@ -117,7 +117,7 @@ async def circle_page(language: Spoken, request: Request, session: In) -> HTMLRe
     if person.role in SEES_THE_CIRCLE:
         as_table = request.query_params.get("as") == "table"
         said = rendering.page(
-            hubs.circle.state, language, person.name, role_word(person.role, language), as_table=as_table
+            hubs.the_circle().state, language, person.name, role_word(person.role, language), as_table=as_table
         )
     else:
         own = await asyncio.to_thread(hubs.own, session)

@@ -30,6 +30,7 @@ from ringfence.custody.circle import (
     create_circle,
     create_post,
     introduce,
+    members_of,
 )
 from ringfence.custody.clearing_bank import ClearingBank, ReportRefused
 from ringfence.custody.counter import Counter, Deposit
@@ -39,6 +40,13 @@ from ringfence.custody.live import Credit, Deposited, Live
 from ringfence.custody.orders import OrderRefused
 from ringfence.custody.parties import CLEARING, EXCHANGE, Client, Member
 from ringfence.custody.refusals import Refusals
+from ringfence.custody.registering import (
+    bind_at_bank,
+    bind_at_exchange,
+    confirm_bindings,
+    register_at_bank,
+    register_at_exchange,
+)
 from ringfence.custody.report import BankBatch, Line, Report, make_report, taken_over
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.custody.transfers import AuditRefusal, Cover, CoverSource, Refused, Transfers, Withdrawal
@@ -78,8 +86,11 @@ __all__ = [
     "Transfers",
     "Withdrawal",
     "banks_of",
+    "bind_at_bank",
+    "bind_at_exchange",
     "book_figures",
     "books_here",
+    "confirm_bindings",
     "create_book",
     "create_circle",
     "create_post",
@@ -87,6 +98,9 @@ __all__ = [
     "introduce",
     "linked",
     "make_report",
+    "members_of",
+    "register_at_bank",
+    "register_at_exchange",
     "require_untouched",
     "take_over",
     "taken_over",

@@ -23,6 +23,7 @@ from ringfence.custody.registering import (
     register_at_bank,
     register_at_exchange,
 )
+from ringfence.custody.requests import create_requests
 from ringfence.custody.taking_over import take_over
 from ringfence.database import Store, ledgers
 from ringfence.errors import Language, RingfenceError
@@ -54,6 +55,7 @@ def create_book(store: Store, ring: Ring, book: str) -> None:
     if book == EXCHANGE:
         create_login(store, EXCHANGE, "window", "member")
         create_login(store, EXCHANGE, "door", "admits")
+        create_requests(store)
     create_post(store, book)
 
 
@@ -108,6 +110,14 @@ def banks_of(store: Store) -> list[str]:
         return here
     with Ledger(store, EXCHANGE, "auditor") as ledger:
         return sorted(party.name for party in ledger.parties.values() if party.role == "bank")
+
+
+def members_of(store: Store) -> list[str]:
+    """The members that the exchange here has registered; none where its book is not here. Errors: NoCircle."""
+    if EXCHANGE not in books_here(store):
+        return []
+    with Ledger(store, EXCHANGE, "auditor") as ledger:
+        return sorted(party.name for party in ledger.parties.values() if party.role == "member")
 
 
 def book_figures(store: Store, books: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -53,7 +53,7 @@ def linked(
         for bank in banks:
             transport: Transport
             if bank in known and known[bank].address:
-                transport = OverHttp(bank, known[bank].address)
+                transport = OverHttp(known[bank])
                 opening.callback(transport.close)
             elif bank in here:
                 transport = Direct(here[bank].answer)

@@ -130,8 +130,8 @@ class Bank:
         self._box = LetterBox(store, name)
         self._reader = Kept(store, lambda: Ledger(store, name, "auditor"))
         with self._reader.use() as book:
-            address = correspondents(book.connection, name)[EXCHANGE].address
-        self._exchange: Transport | None = OverHttp(EXCHANGE, address) if address else None
+            known = correspondents(book.connection, name).get(EXCHANGE)
+        self._exchange: Transport | None = OverHttp(known) if known and known.address else None
         self._waiting: dict[int, list[_Waiting]] = {}
         self._turn = threading.Lock()
         self._asking = Repeating(

@@ -28,11 +28,14 @@ _STEPS = sql_files("ringfence.links", "migrations")
 
 
 class Correspondent(NamedTuple):
-    """Another institution as this one knows it: its key (32 bytes), and where it answers; "" where it is in this process."""
+    """Another institution as this one knows it: its key (32 bytes), where it answers ("": in this process), and whose certificates
+    are taken there, in PEM ("": those that everybody takes).
+    """
 
     party: str
     public_key: bytes
-    address: str
+    address: str = ""
+    authority: str = ""
 
 
 class KeptLetter(NamedTuple):
@@ -70,34 +73,32 @@ def trust(store: Store, book: str, correspondent: Correspondent) -> None:
 
     Errors: BadInput for a key that was its own once and has ended, or for an address that is none.
     """
-    party, public_key, address = correspondent
+    party, public_key, address, authority = correspondent
     if address and not address.startswith(("http://", "https://")):
         raise BadInput("--at", address, "an address that begins with https:// or http://")
     table = sql.Identifier(letters_schema(book), "correspondent")
     with store.connect() as administrator, administrator.transaction():
         row = administrator.execute(
-            sql.SQL("SELECT ended IS NULL, address FROM {} WHERE party = %s AND public_key = %s").format(table),
+            sql.SQL("SELECT ended IS NOT NULL FROM {} WHERE party = %s AND public_key = %s").format(table),
             (party, public_key),
         ).fetchone()
-        if row == (True, address):
-            return
-        if row is not None and not row[0]:
+        if row == (True,):
             raise BadInput("--public", public_key.hex(), f"a key of {party} that has not ended")
         if row is not None:
-            change = sql.SQL("UPDATE {} SET address = %s WHERE party = %s AND public_key = %s").format(table)
-            administrator.execute(change, (address, party, public_key))
+            change = sql.SQL("UPDATE {} SET address = %s, authority = %s WHERE party = %s AND public_key = %s")
+            administrator.execute(change.format(table), (address, authority, party, public_key))
             return
         end = sql.SQL("UPDATE {} SET ended = clock_timestamp() WHERE party = %s AND ended IS NULL").format(table)
         administrator.execute(end, (party,))
-        add = sql.SQL("INSERT INTO {} (party, public_key, address) VALUES (%s, %s, %s)").format(table)
-        administrator.execute(add, (party, public_key, address))
+        add = sql.SQL("INSERT INTO {} (party, public_key, address, authority) VALUES (%s, %s, %s, %s)").format(table)
+        administrator.execute(add, (party, public_key, address, authority))
 
 
 def correspondents(connection: psycopg.Connection[Any], book: str) -> dict[str, Correspondent]:
     """Whom the institution of `book` knows, by name."""
     table = sql.Identifier(letters_schema(book), "correspondent")
     rows = connection.execute(
-        sql.SQL("SELECT party, public_key, address FROM {} WHERE ended IS NULL ORDER BY party").format(table)
+        sql.SQL("SELECT party, public_key, address, authority FROM {} WHERE ended IS NULL ORDER BY party").format(table)
     ).fetchall()
     return {row[0]: Correspondent(*row) for row in rows}
 

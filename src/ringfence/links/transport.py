@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar, Protocol
 
 import httpx
 
-from ringfence.errors import BadInput, Language, RingfenceError
+from ringfence.errors import Language, RingfenceError
 from ringfence.links.letter import Letter, LetterRefused
+from ringfence.links.letter_box import Correspondent
 
 _PATIENCE_S = 10.0
 
@@ -44,17 +44,12 @@ class Direct:
 
 
 class OverHttp:
-    """To `who` at an address, `http://` or `https://`; certificates of one's own authority in the file `authority`."""
+    """To an institution at the address that is known of it."""
 
-    def __init__(self, who: str, address: str, authority: Path | None = None) -> None:
-        self._who = who
-        verify: ssl.SSLContext | bool = True
-        if authority is not None:
-            try:
-                verify = ssl.create_default_context(cafile=str(authority))
-            except (OSError, ssl.SSLError) as error:
-                raise BadInput("--authority", str(authority), f"certificates in PEM ({error})") from error
-        self._client = httpx.Client(base_url=address, timeout=_PATIENCE_S, verify=verify, trust_env=False)
+    def __init__(self, to: Correspondent) -> None:
+        self._who = to.party
+        context = ssl.create_default_context(cadata=to.authority or None)
+        self._client = httpx.Client(base_url=to.address, timeout=_PATIENCE_S, verify=context, trust_env=False)
 
     def ask(self, letter: Letter) -> Letter:
         """Post it to /v1/letters."""
