@@ -40,6 +40,7 @@ class Api:
         self.service = service
         self.passwords = passwords
         self.tokens: dict[str, str] = {}
+        self._entering = threading.Lock()
 
     def ask(self, who: str, method: str, path: str, **options: Any) -> httpx.Response:
         """Ask as a person; options are httpx's."""
@@ -58,10 +59,11 @@ class Api:
 
     def token(self, who: str) -> str:
         """Let a person in, once."""
-        if who not in self.tokens:
-            said = {"name": who, "password": self.passwords[who]}
-            self.tokens[who] = self.client.post("/v1/session", json=said).json()["token"]
-        return self.tokens[who]
+        with self._entering:
+            if who not in self.tokens:
+                said = {"name": who, "password": self.passwords[who]}
+                self.tokens[who] = self.client.post("/v1/session", json=said).json()["token"]
+            return self.tokens[who]
 
     def deposit(
         self, key: str, client: str, amount: str, *, bank: str = "", account: str = "", who: str = ""

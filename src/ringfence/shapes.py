@@ -306,3 +306,24 @@ class WithdrawalPage(_Closed):
 
     items: list[WithdrawalShown]
     next: int | None
+
+
+class CallShown(_Closed):
+    """A call that was made: by whom (null: nobody who was known), from where, and how it was answered; `key` of a write."""
+
+    id: int
+    at: datetime.datetime
+    person: str | None
+    address: str
+    method: str
+    path: str
+    status: int
+    milliseconds: int
+    key: str | None
+
+
+class CallPage(_Closed):
+    """A page of calls."""
+
+    items: list[CallShown]
+    next: int | None

@@ -7,6 +7,7 @@ every role works through a database login of its own, and a client through the v
     person      persons, and who may be one
     password    how a password is kept
     door        coming in, being known, leaving
+    calls       the record of every call
 """
 
 from ringfence.access.door import Door, NotKnown, Session

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, get_args
 
 import psycopg
 
+from ringfence.access.calls import READS, WRITES
 from ringfence.access.password import kept, new_password
 from ringfence.database import Store, migrate_ledger, sql_files
 from ringfence.errors import BadInput, Language, RingfenceError
@@ -50,7 +51,8 @@ def create_access(store: Store, *, visits: bool = True) -> None:
     owner = "ringfence_access_owner"
     with store.connect() as administrator:
         store.ensure_role(administrator, owner, login=False)
-        store.ensure_role(administrator, LOGIN, login=True)
+        for login in (LOGIN, WRITES, READS):
+            store.ensure_role(administrator, login, login=True)
         if visits:
             # One way in for everybody: the session of a client is also its visit at the exchange.
             store.give_group(administrator, "ringfence_exchange_admits", LOGIN)

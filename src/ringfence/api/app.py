@@ -42,7 +42,7 @@ def create_app(service: Service, *more: Callable[[FastAPI, Service], None]) -> A
     for install in more:
         install(app, service)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
-    return Limits(app)
+    return Limits(app, service)
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

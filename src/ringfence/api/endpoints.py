@@ -10,8 +10,10 @@ from fastapi import APIRouter, Query, Request, Response
 
 from ringfence import shapes
 from ringfence.access import Session
+from ringfence.access.calls import READS, recorded_calls
 from ringfence.api import parameters, showing
 from ringfence.api.problems import RefusedByLedger
+from ringfence.api.rates import NAME
 from ringfence.api.service import Service
 from ringfence.api.visitor import NoPower, NotFound, Visiting
 from ringfence.custody import EXCHANGE, Deposit
@@ -35,7 +37,11 @@ _OWNERS = Query(max_length=100, description="Only what is this party's.")
 def come_in(asked: shapes.Credentials, request: Request) -> shapes.SessionShown:
     """Come in by name and password."""
     service: Service = request.app.state.service
+    asker = f"name {asked.name}"
+    service.rates.take(asker, NAME)
     session = service.door.enter(asked.name, asked.password)
+    service.rates.forgive(asker)
+    request.state.person = session.person.name
     return shapes.SessionShown(token=session.token, **_person(session).model_dump())
 
 
@@ -262,6 +268,23 @@ async def verdict(visitor: Visiting) -> shapes.VerdictShown:
             shapes.FindingShown(book=finding.ledger, where=finding.where, what=finding.what)
             for finding in (last.verdict.findings if reads_all else ())
         ],
+    )
+
+
+@router.get("/calls")
+def list_calls(
+    visitor: Visiting,
+    person: Annotated[str | None, _OWNERS] = None,
+    before: parameters.Cursor = None,
+    limit: parameters.Limit = 50,
+) -> shapes.CallPage:
+    """Every call that was made here, or a person's: what was asked, and how it was answered; the newest first."""
+    visitor.require("supervisor")
+    with visitor.service.logins.reading(READS) as connection:
+        found = recorded_calls(connection, person=person, before=before, limit=limit)
+    return shapes.CallPage(
+        items=[shapes.CallShown(id=row.id, **row.call._asdict()) for row in found],
+        next=found[-1].id if len(found) == limit else None,
     )
 
 

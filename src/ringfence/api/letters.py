@@ -15,5 +15,7 @@ router = APIRouter(prefix="/v1")
 def answer_letter(asked: shapes.LetterSent, request: Request) -> shapes.LetterSent:
     """Answer a letter to an institution that runs here. It needs no token: its signature says whose it is."""
     service: Service = request.app.state.service
-    answer = service.live.answer(Letter.from_document(asked.model_dump()))
+    letter = Letter.from_document(asked.model_dump())
+    answer = service.live.answer(letter)
+    request.state.person = letter.sender
     return shapes.LetterSent(**answer.document())

@@ -38,6 +38,8 @@ _STATUS = {
     "step-refused": 409,
     "check-failed": 422,
     "too-large": 413,
+    "too-slow": 408,
+    "too-often": 429,
     "store-unreachable": 503,
     "unanswered": 503,
     "desk-full": 503,
@@ -63,6 +65,8 @@ _TITLES: dict[str, dict[Language, str]] = {
     "step-refused": {"en": "Not now, or not by you", "zh": "此时或由您办理均不可"},
     "check-failed": {"en": "Does not pass the checks", "zh": "未通过检查"},
     "too-large": {"en": "Too large", "zh": "内容过大"},
+    "too-slow": {"en": "Too slow", "zh": "发送过慢"},
+    "too-often": {"en": "Too often", "zh": "请求过于频繁"},
     "store-unreachable": {"en": "The database does not answer", "zh": "数据库没有应答"},
     "unanswered": {"en": "No answer from the database", "zh": "数据库未答复"},
     "desk-full": {"en": "Too many at once", "zh": "请求过多"},
@@ -103,8 +107,10 @@ STATUSES = {
     403: "The asker's role has no such call, and nobody can grant it; or a letter is not acted upon, and why.",
     404: "There is no such thing, or none that the asker may know of, or it is served elsewhere.",
     409: "Not now, or not by this person.",
+    408: "The body took more than ten seconds to come.",
     413: "The body is too large.",
     422: "The ledger refused: by which control, and what it saw.",
+    429: "Asked too often: again in so many seconds.",
     503: "The database or another institution does not answer: what did not happen, and the key to ask again with.",
 }
 SCHEMA: dict[str, Any] = {
@@ -148,6 +154,16 @@ class RefusedByLedger(RingfenceError):
         return self.refusal.text(language)
 
 
+class TooSlow(RingfenceError):
+    """A body that did not come within ten seconds."""
+
+    code = "too-slow"
+    template: ClassVar[dict[Language, str]] = {
+        "en": "the body did not come within ten seconds; nothing was done",
+        "zh": "请求体未在十秒内送达;未作任何处理",
+    }
+
+
 class TooLarge(RingfenceError):
     """A body of more than `most` bytes."""
 
@@ -172,6 +188,8 @@ def problem(error: RingfenceError, language: Language, key: str | None = None) -
         extra["key"] = key
     extra["written"] = None if error.code == "unanswered" else False
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(status, {})
+    if status == 429:
+        headers = {"Retry-After": str(error.figures["seconds"])}
     # Where the database is, is not for whoever asks.
     said = error.text(language) if error.code != "store-unreachable" else _TITLES[error.code][language]
     return _response(status, error.code, said, language, extra, headers)
@@ -230,6 +248,8 @@ def install(app: FastAPI) -> None:
             )
         if error.status_code == 413:
             return problem(TooLarge(most=LARGEST_BODY_BYTES), language)
+        if error.status_code == 408:
+            return problem(TooSlow(), language)
         code = "method-not-allowed" if error.status_code == 405 else "bad-input"
         extra = {"field": "method", "value": request.method, "written": False}
         return _response(error.status_code, code, str(error.detail), language, extra, dict(error.headers or {}))

@@ -13,7 +13,9 @@ from typing import ClassVar, Literal, NamedTuple
 import psycopg
 
 from ringfence.access import Door, Person, Role, create_access
+from ringfence.access.calls import Calls
 from ringfence.api.checks import withdrawable
+from ringfence.api.rates import Rates
 from ringfence.custody import (
     EXCHANGE,
     CircleVerdict,
@@ -156,6 +158,8 @@ class Service:
     banks: tuple[str, ...]
     live: Live
     door: Door
+    rates: Rates
+    calls: Calls
     logins: Logins
     # None for a member, who verifies nobody's book.
     verdicts: Verdicts | None
@@ -185,6 +189,8 @@ class Service:
             create_requests(store)
         with contextlib.ExitStack() as opening:
             logins = opening.enter_context(Logins(store))
+            calls = Calls(logins)
+            opening.callback(calls.close)
             verdicts = None
             if books:
                 verdicts = Verdicts(store, banks, require_untouched(store, banks))
@@ -203,6 +209,8 @@ class Service:
                 banks=tuple(banks),
                 live=live,
                 door=Door(logins, serving.lets_in, visits=visits),
+                rates=Rates(),
+                calls=calls,
                 logins=logins,
                 verdicts=verdicts,
                 refusals=refusals,

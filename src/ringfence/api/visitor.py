@@ -15,6 +15,9 @@ from ringfence.access import NotKnown, Person, Role, Session
 from ringfence.api.service import Service
 from ringfence.errors import Language, RingfenceError
 
+# A page's; `__Host-`: set by this host alone, and sent to it alone.
+COOKIE = "__Host-ringfence"
+
 
 class NotFound(RingfenceError):
     """There is no such thing, or none that the asker may know of: `field`, `value`."""
@@ -85,6 +88,8 @@ async def visitor(request: Request) -> Visitor:
     session = service.door.known_lately(token)
     if session is None:
         session = await asyncio.to_thread(service.door.known, token)
+    # For the record of calls.
+    request.state.person = session.person.name
     return Visitor(session, service)
 
 

@@ -13,13 +13,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
 from ringfence.access import NotKnown, Role, Session
 from ringfence.api import Service
-from ringfence.api.visitor import NotFound, language_of
+from ringfence.api.rates import NAME, TooOften
+from ringfence.api.visitor import COOKIE, NotFound, language_of
 from ringfence.console import own_rendering, rendering
 from ringfence.console.hubs import SEES_THE_CIRCLE, Hubs
 from ringfence.console.words import LANGUAGES, Words
 from ringfence.errors import BadInput, Language
 
-COOKIE = "__Host-ringfence"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -50,7 +50,10 @@ async def _session(request: Request) -> Session:
         raise NotIn
     try:
         session = service.door.known_lately(token)
-        return session if session is not None else await asyncio.to_thread(service.door.known, token)
+        if session is None:
+            session = await asyncio.to_thread(service.door.known, token)
+        request.state.person = session.person.name
+        return session
     except NotKnown:
         raise NotIn from None
 
@@ -87,10 +90,16 @@ async def come_in(language: Spoken, request: Request) -> Response:
     said = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
     name, password = (said.get(field, [""])[0] for field in ("name", "password"))
     service: Service = request.app.state.service
+    asker = f"name {name[:100]}"
     try:
+        service.rates.take(asker, NAME)
         session = await asyncio.to_thread(service.door.enter, name, password)
+    except TooOften as often:
+        return _door(language, name[:100], often.text(language), 429)
     except NotKnown:
         return _door(language, name[:100], Words(language)("Nobody is known by that name and password."), 401)
+    service.rates.forgive(asker)
+    request.state.person = session.person.name
     response = RedirectResponse(f"/{language}/", 303)
     seconds = int((session.until - session.until.now(session.until.tzinfo)).total_seconds())
     response.set_cookie(COOKIE, session.token, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax")

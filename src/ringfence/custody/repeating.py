@@ -53,9 +53,11 @@ class Repeating:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closing:
+        closing = False
+        while not closing:
             self._nudged.wait(self._every_s)
             self._nudged.clear()
+            closing = self._closing
             try:
                 self._work()
                 self._said = ""
@@ -65,7 +67,9 @@ class Repeating:
                 if said != self._said:
                     _log.warning("%s: %s", self._without, said)
                 self._said = said
-                self._nudged.wait(_TRIES_AGAIN_S)
+                if not closing:
+                    self._nudged.wait(_TRIES_AGAIN_S)
             except Exception:  # noqa: BLE001 - unforeseen: said loudly, and tried again
                 _log.exception("%s", self._without)
-                self._nudged.wait(_TRIES_AGAIN_S)
+                if not closing:
+                    self._nudged.wait(_TRIES_AGAIN_S)
