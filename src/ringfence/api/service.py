@@ -152,6 +152,7 @@ ALL = Serving()
 class Service:
     """The institutions that run in this process, the door to them, the logins through which they are read, and the verifier."""
 
+    store: Store
     serving: Serving
     # The institutions whose books run here; all clearing banks of the circle, wherever they are.
     books: tuple[str, ...]
@@ -204,6 +205,7 @@ class Service:
                 opening.callback(equation.close)
                 exchange = ExchangeService(equation, carrying_out, verdicts)
             yield cls(
+                store=store,
                 serving=serving,
                 books=books,
                 banks=tuple(banks),

@@ -17,7 +17,23 @@ from typing import Annotated, NoReturn
 import typer
 
 import ringfence
-from ringfence.cli import bench, book, call, demo, export, grant, head, journal, key, link, person, ring, serve, verify
+from ringfence.cli import (
+    bench,
+    book,
+    call,
+    demo,
+    export,
+    grant,
+    head,
+    journal,
+    key,
+    link,
+    person,
+    ring,
+    serve,
+    statement,
+    verify,
+)
 from ringfence.errors import RingfenceError
 
 app = typer.Typer(
@@ -32,6 +48,8 @@ app.command()(journal.journal)
 app.command()(journal.balances)
 app.command()(export.export)
 app.command()(serve.serve)
+app.command()(statement.statement)
+app.command()(statement.check_statement)
 app.command()(bench.bench)
 app.add_typer(ring.app, name="ring")
 app.add_typer(grant.app, name="grant")

@@ -101,12 +101,13 @@ def trust(
             raise BadInput("--book", book, f"one of {', '.join(here)}")
         if party == book:
             raise BadInput("PARTY", party, "another institution than itself")
-        known = Correspondent(party, _key(public), at, _authority(authority))
+        known = Correspondent(party, read_key(public), at, _authority(authority))
         make_known(opened, book, known)
     typer.echo(_WORDS["trusted"][said].format(book=book, party=party, key=known.public_key.hex()))
 
 
-def _key(public: str) -> bytes:
+def read_key(public: str) -> bytes:
+    """Read a public key. Errors: BadInput for what is none."""
     from ringfence.errors import BadInput
 
     try:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from ringfence.access import Person
 from ringfence.console.figures import bank_title, clock, count, day, exact
+from ringfence.console.frame import frame
 from ringfence.console.own import OwnState
 from ringfence.console.rendering import SHOWN_MOVES, Kind, Parts, row_of, static, templates, verified_words
 from ringfence.console.state import Move
@@ -117,14 +119,12 @@ def _strip(state: OwnState, words: Words) -> Markup:
     )
 
 
-def page(state: OwnState, language: Language, name: str, role_word: str) -> str:
+def page(state: OwnState, language: Language, person: Person) -> str:
     """The whole page."""
     words = Words(language)
     made = PAINTER.parts(state, language)
-    return templates().get_template("own.html").render(
-        w=words, language=language, other="en" if language == "zh" else "zh", path="", state=state, parts=made.html,
-        answer=answer(state, words), person={"name": name}, role_word=role_word, sees_circle=False, here="circle",
-    )  # fmt: skip
+    given = frame(language, person, "mine", state=state, parts=made.html, answer=answer(state, words))
+    return templates().get_template("own.html").render(given)
 
 
 __all__ = ["PAINTER", "answer", "page", "static"]

@@ -11,11 +11,12 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
-from ringfence.access import NotKnown, Role, Session
+from ringfence.access import NotKnown, Session
 from ringfence.api import Service
 from ringfence.api.rates import NAME, TooOften
 from ringfence.api.visitor import COOKIE, NotFound, language_of
 from ringfence.console import own_rendering, rendering
+from ringfence.console.frame import frame
 from ringfence.console.hubs import SEES_THE_CIRCLE, Hubs
 from ringfence.console.words import LANGUAGES, Words
 from ringfence.errors import BadInput, Language
@@ -106,6 +107,13 @@ async def come_in(language: Spoken, request: Request) -> Response:
     return response
 
 
+@router.get("/{language}/out")
+async def leaving(language: Spoken, session: In) -> HTMLResponse:
+    """Where one leaves: the one form of those who have nothing to press."""
+    given = frame(language, session.person, "out", "out") | {"may_press": False}
+    return HTMLResponse(rendering.templates().get_template("leave.html").render(given), headers=headers_for(language))
+
+
 @router.post("/{language}/out")
 async def leave(language: Spoken, request: Request) -> Response:
     """Leave."""
@@ -125,12 +133,10 @@ async def circle_page(language: Spoken, request: Request, session: In) -> HTMLRe
     person, hubs = session.person, _hubs(request)
     if person.role in SEES_THE_CIRCLE:
         as_table = request.query_params.get("as") == "table"
-        said = rendering.page(
-            hubs.the_circle().state, language, person.name, role_word(person.role, language), as_table=as_table
-        )
+        said = rendering.page(hubs.the_circle().state, language, person, as_table=as_table)
     else:
         own = await asyncio.to_thread(hubs.own, session)
-        said = own_rendering.page(own, language, person.name, role_word(person.role, language))
+        said = own_rendering.page(own, language, person)
     return HTMLResponse(said, headers=headers_for(language))
 
 
@@ -170,19 +176,6 @@ def _hubs(request: Request) -> Hubs:
     return hubs
 
 
-def role_word(role: Role, language: Language) -> str:
-    """What a role is called."""
-    words = Words(language)
-    said: dict[Role, str] = {
-        "exchange": words("exchange"),
-        "bank": words("clearing bank"),
-        "member": words("member"),
-        "client": words("client"),
-        "supervisor": words("supervisor"),
-    }
-    return said[role]
-
-
 def require_own(request: Request) -> None:
     """A form that another site's page sent is not taken. Errors: BadInput."""
     origin = request.headers.get("origin")
@@ -193,10 +186,8 @@ def require_own(request: Request) -> None:
 
 
 def _door(language: Language, name: str, wrong: str, status: int = 200) -> HTMLResponse:
-    said = rendering.templates().get_template("enter.html").render(
-        w=Words(language), language=language, other="en" if language == "zh" else "zh", path="in", person=None, state=None,
-        name=name, wrong=wrong, role_word="", sees_circle=False, here="in",
-    )  # fmt: skip
+    given = frame(language, None, "in", "in", name=name, wrong=wrong)
+    said = rendering.templates().get_template("enter.html").render(given)
     return HTMLResponse(said, status, headers=headers_for(language))
 
 

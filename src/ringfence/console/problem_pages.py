@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from ringfence.api.problems import problem
 from ringfence.api.visitor import NotFound, language_of
 from ringfence.console import rendering
+from ringfence.console.frame import frame
 from ringfence.console.pages import headers_for
 from ringfence.console.words import LANGUAGES, Words
 from ringfence.errors import Language, RingfenceError
@@ -47,8 +48,6 @@ def _page(request: Request, error: RingfenceError, status: int) -> Response:
     words = Words(language)
     # Where the database is, is not for whoever asks.
     text = error.text(language) if error.code != "store-unreachable" else words("The database does not answer.")
-    said = rendering.templates().get_template("problem.html").render(
-        w=words, language=language, other="en" if language == "zh" else "zh", path="", person=None, state=None,
-        role_word="", sees_circle=False, here="problem", text=text, code=error.code,
-    )  # fmt: skip
+    given = frame(language, None, "problem", text=text, code=error.code)
+    said = rendering.templates().get_template("problem.html").render(given)
     return HTMLResponse(said, status, headers=headers_for(language))

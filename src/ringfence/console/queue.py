@@ -12,6 +12,7 @@ from ringfence.access import Person
 from ringfence.api.checks import Check, Checks
 from ringfence.api.withdrawals import DUTY
 from ringfence.console.figures import bank_title, clock, count, exact, masked
+from ringfence.console.frame import frame
 from ringfence.console.rendering import templates
 from ringfence.console.words import Words
 from ringfence.custody.requests import Request, Step
@@ -199,7 +200,6 @@ def page(
     state: QueueState,
     person: Person,
     language: Language,
-    role_word: str,
     chosen: Request | None,
     checks: Checks | None,
     wrong: str = "",
@@ -208,10 +208,9 @@ def page(
     words = Words(language)
     shown = detail(chosen, checks, person, language, state.limit_minor, wrong) if chosen and checks else ""
     held = sum(request.amount_minor for request in state.waiting if request.state in ("sent", "unknown"))
-    return templates().get_template("queue.html").render(
-        w=words, language=language, other="en" if language == "zh" else "zh",
-        path=f"withdrawals/{chosen.number}" if chosen else "withdrawals", state=state, person={"name": person.name},
-        role_word=role_word, sees_circle=True, here="withdrawals", answer=answer(state, person, words),
-        lists=lists(state, person, language, chosen.number if chosen else None), detail=shown,
-        held=exact(held) if held else "", waiting=count(len(state.waiting)) if state.waiting else "",
+    given = frame(
+        language, person, "withdrawals", f"withdrawals/{chosen.number}" if chosen else "withdrawals", state=state,
+        answer=answer(state, person, words), lists=lists(state, person, language, chosen.number if chosen else None),
+        detail=shown, held=exact(held) if held else "", waiting=count(len(state.waiting)) if state.waiting else "",
     )  # fmt: skip
+    return templates().get_template("queue.html").render(given)

@@ -16,7 +16,7 @@ from ringfence.api.visitor import NoPower, NotFound, Visitor
 from ringfence.api.withdrawals import do_step, examined
 from ringfence.console import queue
 from ringfence.console.hubs import SEES_THE_CIRCLE
-from ringfence.console.pages import In, Spoken, headers_for, require_own, role_word
+from ringfence.console.pages import In, Spoken, headers_for, require_own
 from ringfence.custody import EXCHANGE
 from ringfence.custody import requests as asked
 from ringfence.custody.requests import Step
@@ -73,5 +73,5 @@ def _page(visitor: Visitor, language: Language, number: int | None, wrong: str, 
     state = queue.QueueState(datetime.datetime.now(datetime.UTC), tuple(waiting), tuple(done), limit_minor)
     chosen, checks = (None, None) if number is None else examined(visitor, number)
     person = visitor.person
-    said = queue.page(state, person, language, role_word(person.role, language), chosen, checks, wrong)
+    said = queue.page(state, person, language, chosen, checks, wrong)
     return HTMLResponse(said, status, headers=headers_for(language))

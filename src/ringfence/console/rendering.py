@@ -17,9 +17,11 @@ from typing import Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ringfence.access import Person
 from ringfence.console import bars, strip
 from ringfence.console.circle import TOLD_S, chosen, circle, moved_label
 from ringfence.console.figures import bank_title, clock, count, day, exact, signed
+from ringfence.console.frame import frame
 from ringfence.console.state import CircleState, Move, Place, PlaceName, Verified
 from ringfence.console.svg import box, tag
 from ringfence.console.words import Words
@@ -316,7 +318,7 @@ def _sums(state: CircleState, words: Words) -> list[tuple[str, str]]:
     return sums
 
 
-def page(state: CircleState, language: Language, name: str, role_word: str, *, as_table: bool) -> str:
+def page(state: CircleState, language: Language, person: Person, *, as_table: bool) -> str:
     """The whole page of the circle."""
     words = Words(language)
     made = parts(state, language, kind="table" if as_table else "picture")
@@ -328,11 +330,12 @@ def page(state: CircleState, language: Language, name: str, role_word: str, *, a
         ("", words("All")), ("in", words("In")), ("out", words("Out")), ("settled", words("Settlement")),
         ("refused", words("Refused")),
     ]  # fmt: skip
-    return templates().get_template("circle.html").render(
-        w=words, language=language, other="en" if language == "zh" else "zh", path="?as=table" if as_table else "",
-        state=state, parts=made.html, answer=answer(state, words), as_table=as_table, chips=chips,
-        rate=made.texts["t-rate"], head=made.texts["t-head"], person={"name": name}, role_word=role_word, sees_circle=True, here="circle", waiting=made.texts["t-queue"],
+    given = frame(
+        language, person, "circle", "?as=table" if as_table else "", state=state, parts=made.html,
+        answer=answer(state, words), as_table=as_table, chips=chips, rate=made.texts["t-rate"], head=made.texts["t-head"],
+        waiting=made.texts["t-queue"],
     )  # fmt: skip
+    return templates().get_template("circle.html").render(given)
 
 
 class _CirclePainter:

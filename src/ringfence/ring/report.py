@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ringfence.errors import Language
 from ringfence.ring.closure import COOL_OFF, FORGED, GRANT, OTHER, VICTIM, Place, Step
@@ -56,6 +56,36 @@ _WORDS: dict[str, dict[Language, str]] = {
 def told(verdict: Verdict, language: Language = "en") -> str:
     """Write the verdict in words, for a terminal of 110 columns."""
     return "\n".join(_Telling(verdict, language).lines())
+
+
+class ToldStep(NamedTuple):
+    """One bad posting: the route, from where to where, and what each enforcer had to do wrong."""
+
+    route: str
+    source: str
+    target: str
+    wrong: tuple[str, ...]
+
+
+class ToldPath(NamedTuple):
+    """How the value gets there, which records show it, and who owes the loss ("" where nobody does)."""
+
+    steps: tuple[ToldStep, ...]
+    shown: str
+    owing: str
+
+
+class ToldFinding(NamedTuple):
+    """A smallest coalition in words: its persons, the bounds that it keeps to, every way to take it."""
+
+    persons: tuple[str, ...]
+    bounds: tuple[str, ...]
+    paths: tuple[ToldPath, ...]
+
+
+def tell(verdict: Verdict, finding: Finding, language: Language = "en") -> ToldFinding:
+    """Say a finding in words."""
+    return _Telling(verdict, language).tell(finding)
 
 
 def headline(verdict: Verdict, language: Language = "en") -> str:
@@ -120,19 +150,38 @@ class _Telling:
         if path:
             yield from self._paths(finding)
 
+    def tell(self, finding: Finding) -> ToldFinding:
+        persons = tuple(self._who(one) for one in sorted(finding.persons, key=_institutions_first))
+        owing = self._say("owing", " + ".join(map(self._party, finding.owing))) if finding.owing else ""
+        paths = tuple(
+            ToldPath(
+                tuple(
+                    ToldStep(
+                        step.route,
+                        self._place(step.source),
+                        self._place(step.target),
+                        tuple(self._wrong(path, step, finding)),
+                    )
+                    for step in path.steps
+                ),
+                self._say("shown", ", ".join(path.seen_by)) if path.seen_by else self._say("unseen"),
+                owing,
+            )
+            for path in finding.paths
+        )
+        return ToldFinding(persons, tuple(map(self._bound, sorted(finding.bounds))), paths)
+
     def _names(self, finding: Finding) -> str:
-        persons = self._all(sorted(finding.persons, key=_institutions_first))
-        return ", ".join([persons, *map(self._bound, sorted(finding.bounds))])
+        said = self.tell(finding)
+        return ", ".join([" + ".join(said.persons), *said.bounds])
 
     def _paths(self, finding: Finding) -> Iterator[str]:
-        owing = self._say("owing", " + ".join(map(self._party, finding.owing)))
-        for path in finding.paths:
+        for path in self.tell(finding).paths:
             for step in path.steps:
-                yield f"      {padded(step.route, 28)}{self._place(step.source)} → {self._place(step.target)}"
-                for line in self._wrong(path, step, finding):
+                yield f"      {padded(step.route, 28)}{step.source} → {step.target}"
+                for line in step.wrong:
                     yield from wrapped(line, "          ")
-            shown = self._say("shown", ", ".join(path.seen_by)) if path.seen_by else self._say("unseen")
-            yield f"          {shown}; {owing}" if finding.owing else f"          {shown}"
+            yield f"          {path.shown}; {path.owing}" if path.owing else f"          {path.shown}"
 
     def _wrong(self, path: Path, step: Step, finding: Finding) -> Iterator[str]:
         """What each enforcer had to do wrong in this step."""

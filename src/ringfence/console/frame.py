@@ -1,0 +1,76 @@
+"""What stands around every page: which pages a person has, the language beside this one, and who is in."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ringfence.access import Person, Role
+from ringfence.console.words import Words
+from ringfence.errors import Language
+
+
+class Link(NamedTuple):
+    """A page in the bar: its name, where it is, what it is called, and whether this is it."""
+
+    name: str
+    path: str
+    title: str
+    here: bool
+
+
+# Members and supervisors have nothing to press: on their pages there is no form.
+READ_ONLY: tuple[Role, ...] = ("member", "supervisor")
+_PAGES: dict[Role, tuple[str, ...]] = {
+    "exchange": ("circle", "withdrawals", "ring"),
+    "supervisor": ("circle", "withdrawals", "ring"),
+    "bank": ("mine", "ring"),
+    "member": ("mine", "ring"),
+    "client": ("mine", "move", "positions", "statement", "verify"),
+}
+
+
+def frame(language: Language, person: Person | None, here: str, path: str = "", **more: Any) -> dict[str, Any]:
+    """What every template is given: words, the page's place, who looks; and `more` of its own."""
+    words = Words(language)
+    given = {
+        "w": words,
+        "language": language,
+        "other": "en" if language == "zh" else "zh",
+        "path": path,
+        "here": here,
+        "person": person,
+        "role_word": role_word(person.role, language) if person else "",
+        "links": _links(words, person, here),
+        "may_press": person is not None and person.role not in READ_ONLY,
+        "state": None,
+        "waiting": "",
+    }
+    return given | more
+
+
+def _links(words: Words, person: Person | None, here: str) -> list[Link]:
+    titles = {
+        "circle": ("", words("Circle")),
+        "mine": ("", words("Mine")),
+        "withdrawals": ("withdrawals", words("Withdrawals")),
+        "ring": ("ring", words("Ring")),
+        "move": ("move", words("Take out")),
+        "positions": ("positions", words("Positions")),
+        "statement": ("statement", words("Statement")),
+        "verify": ("verify", words("Verify")),
+    }
+    pages = _PAGES[person.role] if person else ()
+    return [Link(name, *titles[name], here=name == here) for name in pages]
+
+
+def role_word(role: Role, language: Language) -> str:
+    """What a role is called."""
+    words = Words(language)
+    said: dict[Role, str] = {
+        "exchange": words("exchange"),
+        "bank": words("clearing bank"),
+        "member": words("member"),
+        "client": words("client"),
+        "supervisor": words("supervisor"),
+    }
+    return said[role]
