@@ -203,11 +203,20 @@ def test_pages_are_light(api: Api) -> None:
     """The budget of the design: 12 kB of HTML and 4 of CSS, compressed; 20 of code."""
     import gzip
 
-    page = api.page("ex", "/en/").text
-    weights = {"html": len(gzip.compress(page.encode()))}
-    for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
-        kind = address.rsplit(".", 1)[-1]
-        weights[kind] = weights.get(kind, 0) + len(gzip.compress(api.client.get(address).content))
-    assert weights["html"] <= 12_000
-    assert weights["css"] <= 4_000
-    assert weights["js"] <= 20_000
+    for who, path in (
+        ("ex", ""),
+        ("ex", "?as=table"),
+        ("ex", "ring"),
+        ("ex", "day"),
+        ("ex", "withdrawals"),
+        ("ann", ""),
+        ("ann", "move"),
+    ):
+        page = api.page(who, f"/en/{path}").text
+        weights = {"html": len(gzip.compress(page.encode())), "js": 0}
+        for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
+            kind = address.rsplit(".", 1)[-1]
+            weights[kind] = weights.get(kind, 0) + len(gzip.compress(api.client.get(address).content))
+        assert weights["html"] <= 12_000, path
+        assert weights["css"] <= 4_000, path
+        assert weights["js"] <= 20_000, path

@@ -20,11 +20,12 @@ class Link(NamedTuple):
 
 # Members and supervisors have nothing to press: on their pages there is no form.
 READ_ONLY: tuple[Role, ...] = ("member", "supervisor")
+_STAFF = ("circle", "day", "withdrawals", "clients", "journal", "ring")
 _PAGES: dict[Role, tuple[str, ...]] = {
-    "exchange": ("circle", "withdrawals", "ring"),
-    "supervisor": ("circle", "withdrawals", "ring"),
-    "bank": ("mine", "ring"),
-    "member": ("mine", "ring"),
+    "exchange": _STAFF,
+    "supervisor": _STAFF,
+    "bank": ("mine", "journal", "ring"),
+    "member": ("mine", "clients", "journal", "ring"),
     "client": ("mine", "move", "positions", "statement", "verify"),
 }
 
@@ -41,7 +42,10 @@ def frame(language: Language, person: Person | None, here: str, path: str = "", 
         "person": person,
         "role_word": role_word(person.role, language) if person else "",
         "links": _links(words, person, here),
+        "finds": person is not None and person.role != "client",
         "may_press": person is not None and person.role not in READ_ONLY,
+        # Beside what all pages have: of pages with pictures that live, or of the others.
+        "style": "circle.css" if here in ("circle", "mine") else "work.css",
         "state": None,
         "waiting": "",
     }
@@ -53,6 +57,9 @@ def _links(words: Words, person: Person | None, here: str) -> list[Link]:
         "circle": ("", words("Circle")),
         "mine": ("", words("Mine")),
         "withdrawals": ("withdrawals", words("Withdrawals")),
+        "day": ("day", words("Day")),
+        "clients": ("clients", words("Client list")),
+        "journal": ("journal", words("Journal")),
         "ring": ("ring", words("Ring")),
         "move": ("move", words("Take out")),
         "positions": ("positions", words("Positions")),

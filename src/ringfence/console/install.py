@@ -12,7 +12,17 @@ from fastapi.responses import RedirectResponse
 from ringfence import ring
 from ringfence.api import Service
 from ringfence.api.visitor import language_of
-from ringfence.console import client_pages, pages, problem_pages, queue_pages, rendering, ring_page
+from ringfence.console import (
+    client_pages,
+    clients,
+    day_page,
+    journal,
+    pages,
+    problem_pages,
+    queue_pages,
+    rendering,
+    ring_page,
+)
 from ringfence.console.hubs import Hubs
 from ringfence.console.words import LANGUAGES
 from ringfence.errors import Language, RingfenceError
@@ -49,8 +59,8 @@ def install(app: FastAPI, service: Service) -> None:
     app.router.lifespan_context = lifespan
     # The queue first: its address would be a page of its own otherwise.
     app.include_router(queue_pages.router)
-    app.include_router(ring_page.router)
-    app.include_router(client_pages.router)
+    for room in (ring_page, client_pages, journal, clients, day_page):
+        app.include_router(room.router)
     app.include_router(pages.router)
 
     problem_pages.install(app)

@@ -112,6 +112,10 @@ class Heads:
         """How many heads of `ledger` were signed."""
         return len(self._read(ledger, file))
 
+    def signed(self, ledger: str) -> list[SignedHead]:
+        """Every head of `ledger` that was signed, the oldest first; whether they are right, `check` tells."""
+        return self._read(ledger)
+
     def forget(self, ledger: str) -> None:
         """Forget the heads of a ledger that is given up, and where its verification got to."""
         for name in (ledger, f"{ledger}.verified"):
