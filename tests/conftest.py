@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from ringfence.access import password
 from ringfence.database import Settings, Store
 
 # Shrinking against a database takes minutes; the long profile is for whoever has found something.
@@ -34,6 +35,8 @@ settings.register_profile("long", settings.get_profile("default"), max_examples=
 def pytest_configure(config: pytest.Config) -> None:
     """Take the profile that is named on the command line, whichever is loaded first: this file or the option."""
     settings.load_profile(config.getoption("--hypothesis-profile") or "default")
+    # The cost stands in what is kept of a password; what it is in earnest, a test of its own sees.
+    password.COST_N = 2**4
 
 
 class Server:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ringfence.bench import Settings, measure, run
+from ringfence.bench import Settings, measure, run, served, table
 from ringfence.bench.tigerbeetle import TigerBeetle
 from ringfence.bench.workload import Wishes, make
 from ringfence.cli import app
@@ -21,7 +21,7 @@ from ringfence.errors import BadInput
 from ringfence.ledger import Ledger
 from ringfence.ledger.verify import verify
 
-FIELDS = {"case", "design", "batch", "callers", "min", "median", "max", "p99_ms", "ratio"}
+FIELDS = {"case", "design", "batch", "callers", "min", "median", "max", "p50_ms", "p99_ms", "ratio"}
 
 
 @pytest.fixture
@@ -29,6 +29,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "BATCHES", {100: 200, 8_000: 8_000})
     monkeypatch.setattr(run, "CALLERS", {1: 5, 16: 64})
     monkeypatch.setattr(run, "LOCKED", {16: 32})
+    for name, value in (("DEPOSITS", 128), ("A_SECOND", 100), ("SECONDS", 1), ("CONSOLES", (1, 2))):
+        monkeypatch.setattr(served, name, value)
 
 
 @pytest.mark.usefixtures("small")
@@ -44,6 +46,8 @@ def test_every_cell_is_measured_and_the_books_verify(store: Store) -> None:
         assert document.keys() == FIELDS
         assert 0 < document["min"] <= document["median"] <= document["max"]
         assert document["median"] == round(statistics.median(figure.rates))
+    said = "\n".join(table(figures))
+    assert all(f"{figure.document()['median']:,}" in said for figure in figures)
     with Ledger(store, run.LEDGER, "teller") as ledger:
         assert verify(ledger).findings == ()
         ((postings, refused),) = ledger.rows(
@@ -56,14 +60,20 @@ def test_every_cell_is_measured_and_the_books_verify(store: Store) -> None:
 @pytest.mark.usefixtures("small")
 def test_the_command_writes_the_figures_and_a_table(tmp_path: Path) -> None:
     done = CliRunner().invoke(
-        app, ["bench", "--rounds", "3", "--clients", "100", "--json", str(tmp_path / "figures.json")]
+        app, ["bench", "--served-only", "--rounds", "3", "--json", str(tmp_path / "figures.json")]
     )
     assert done.exit_code == 0, done.output
     rows = json.loads((tmp_path / "figures.json").read_text("utf-8"))
-    assert {row["design"] for row in rows} == {"ringfence", "floor", "row-locks"}
     assert all(row.keys() == FIELDS for row in rows)
     for row in rows:
         assert f"{row['median']:,}" in done.output
+    # The pages are weighed.
+    cases = {row["case"]: row for row in rows}
+    assert cases["deposits-http"]["callers"] == cases["deposits-python"]["callers"] == 64
+    assert cases["deposits-http"]["ratio"] > 0
+    assert cases["picture-1"]["p50_ms"] <= cases["picture-1"]["p99_ms"] < 10_000
+    assert cases["picture-2"]["callers"] == 2
+    assert "exchange /ring" in done.output
 
 
 @pytest.mark.parametrize(

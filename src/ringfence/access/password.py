@@ -7,7 +7,7 @@ import hmac
 import secrets
 
 # 16 MB and some 40 ms a try; the numbers stand in what is kept, so that they can grow.
-_N, _R, _P = 2**14, 8, 1
+COST_N, _R, _P = 2**14, 8, 1
 # Without what is easily taken for something else.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -20,7 +20,7 @@ def new_password() -> str:
 def kept(password: str) -> str:
     """What to keep of a password."""
     salt = secrets.token_bytes(16)
-    return f"scrypt:{_N}:{_R}:{_P}:{salt.hex()}:{_hash(password, salt, _N, _R, _P).hex()}"
+    return f"scrypt:{COST_N}:{_R}:{_P}:{salt.hex()}:{_hash(password, salt, COST_N, _R, _P).hex()}"
 
 
 def fits(password: str, secret: str) -> bool:

@@ -6,11 +6,13 @@
     tables       what both of them store in
     tigerbeetle  the same through TigerBeetle, where one runs
     run          rounds in which every design has its turn; figures
+    served       deposits over HTTP, and from a commit to a picture
 
 A figure of one design says little on a machine that others use too: all designs take turns, and a ratio is that of two
 neighbours in the same round.
 """
 
 from ringfence.bench.run import Figure, Settings, measure, table
+from ringfence.bench.served import measure_served
 
-__all__ = ["Figure", "Settings", "measure", "table"]
+__all__ = ["Figure", "Settings", "measure", "measure_served", "table"]

@@ -69,6 +69,7 @@ class Figure:
             "min": round(min(self.rates)),
             "median": round(statistics.median(self.rates)),
             "max": round(max(self.rates)),
+            "p50_ms": round(ordered[len(ordered) // 2], 2),
             "p99_ms": round(ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)], 2),
             "ratio": round(statistics.median(self.ratios), 2) if self.ratios else None,
         }
@@ -234,11 +235,11 @@ class _Bench:
 
 def table(figures: Sequence[Figure]) -> Iterator[str]:
     """The figures for a person."""
-    yield f"{'case':20}{'design':14}{'batch':>7}{'callers':>9}{'min/s':>10}{'median/s':>10}{'max/s':>10}{'p99 ms':>10}{'ratio':>8}"
+    yield f"{'case':20}{'design':14}{'batch':>7}{'callers':>9}{'min/s':>10}{'median/s':>10}{'max/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'ratio':>8}"
     for document in sorted((f.document() for f in figures), key=lambda d: (d["callers"], d["batch"], d["case"])):
         ratio = "" if document["ratio"] is None else f"{document['ratio']:.2f}"
         yield (
             f"{document['case']:20}{document['design']:14}{document['batch']:>7,}{document['callers']:>9}"
-            f"{document['min']:>10,}{document['median']:>10,}{document['max']:>10,}{document['p99_ms']:>10,.2f}{ratio:>8}"
+            f"{document['min']:>10,}{document['median']:>10,}{document['max']:>10,}{document['p50_ms']:>10,.2f}{document['p99_ms']:>10,.2f}{ratio:>8}"
         )
-    yield "ratio: batches to the floor (COPY of the same rows, nothing checked), callers to the row locks, two ledgers to one"
+    yield "ratio: batches to the floor (COPY of the same rows, nothing checked), callers to the row locks, two ledgers to one, HTTP to Python"

@@ -13,6 +13,8 @@ from ringfence.demo.people import BANKS
 from ringfence.demo.run import Plan, Watch, run
 
 PLAN = Plan(days=2, clients=24, seed=3)
+# Every commit of one whole day, since each goes through the start of a run once more.
+SHORT = Plan(days=1, clients=24, seed=3)
 LEFT = {
     book: (
         f"SELECT kind, owner, unit, number, balance, held_out, held_in FROM {book}.balances ORDER BY 1, 2, 3",
@@ -45,28 +47,32 @@ def left_behind(store: Store) -> list[Any]:
         return [administrator.execute(query.encode()).fetchall() for query in queries]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(server: Server) -> list[Any]:
+def lived(server: Server, plan: Plan) -> list[Any]:
     database = server.create()
     store = server.store(database)
-    run(store, PLAN)
+    run(store, plan)
     left = left_behind(store)
     server.drop(database)
     return left
 
 
-def test_interrupted_after_every_commit(store: Store, undisturbed: list[Any]) -> None:
+@pytest.fixture(scope="module")
+def undisturbed(server: Server) -> list[Any]:
+    return lived(server, PLAN)
+
+
+def test_interrupted_after_every_commit(server: Server, store: Store) -> None:
     interruptions = 0
     while True:
         try:
-            run(store, PLAN, watch=Interrupting())
+            run(store, SHORT, watch=Interrupting())
         except Interrupted:
             interruptions += 1
             assert interruptions < 200, "it does not get anywhere"
         else:
             break
     assert interruptions > 20
-    assert left_behind(store) == undisturbed
+    assert left_behind(store) == lived(server, SHORT)
     assert verify_circle(store, BANKS).ok
 
 
