@@ -43,8 +43,9 @@ check: lint ## what to run before every commit: style, types, and the tests that
 coverage: $(VENV)/installed ## the tests, with what they did not reach
 	$(BIN)/pytest --cov --cov-report=term
 
-simulate: $(VENV)/installed ## the model test for longer, with fresh seeds; the closure of thousands of random rings
+simulate: $(VENV)/installed ## the model test for longer, with fresh seeds; the closure of thousands of random rings; a market interrupted after every commit
 	RINGFENCE_RANDOM_RINGS=4000 $(BIN)/pytest tests/property --hypothesis-profile=long
+	RINGFENCE_INTERRUPT_EVERY=1 $(BIN)/pytest tests/database/demo/test_interrupted.py
 
 bench: $(VENV)/installed ## how fast the kernel is here, beside what the same server could do at all (minutes)
 	$(BIN)/ringfence bench

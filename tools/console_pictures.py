@@ -41,6 +41,8 @@ class Picture(NamedTuple):
     click: str = ""
 
 
+# A withdrawal that the bank has paid.
+_PAID = "tr:has(code:text-is('withdrawal')):has(.chip:text-is('post-held')) td:first-child a"
 WANTED = (
     Picture("circle.en.png", "exchange", "en", (1440, 1010), "light", "#part-circle .refusal"),
     Picture("circle.zh.png", "supervisor", "zh", (1440, 1010), "dark", "#part-circle .refusal"),
@@ -56,6 +58,10 @@ WANTED = (
     ),
     Picture("member.en.png", "m1", "en", (1280, 640), "light"),
     Picture("client.zh.png", "m1-c00001", "zh", (390, 780), "light"),
+    Picture("takeout.zh.png", "m1-c00001", "zh", (390, 780), "light", "#words", "move?amount=100"),
+    Picture("instruction.en.png", "supervisor", "en", (1440, 900), "light", _PAID, "journal/exchange", f"{_PAID} >> nth=0"),
+    Picture("day.zh.png", "exchange", "zh", (1440, 900), "light", ".step", "day"),
+    Picture("ring.en.png", "supervisor", "en", (1440, 900), "dark", ".coalition", "ring"),
 )
 
 

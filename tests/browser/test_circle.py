@@ -217,6 +217,8 @@ def test_pages_are_light(api: Api) -> None:
         for address in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
             kind = address.rsplit(".", 1)[-1]
             weights[kind] = weights.get(kind, 0) + len(gzip.compress(api.client.get(address).content))
+            travelled = api.client.get(address).headers
+            assert (travelled["content-encoding"], travelled["vary"]) == ("gzip", "Accept-Encoding")
         assert weights["html"] <= 12_000, path
         assert weights["css"] <= 4_000, path
         assert weights["js"] <= 20_000, path

@@ -208,26 +208,28 @@ class _Bench:
         self._locks.post(caller, instruction)
 
     def _two_ledgers(self) -> None:
-        """Batches of 8,000 through one ledger, and through two at once."""
-        one = self._batches("one-ledger", "ringfence", 8_000, self._some(self._wishes), self._ledger.post_in_batches)
+        """The largest batches through one ledger, and through two at once."""
+        size = max(BATCHES)
+        one = self._batches("one-ledger", "ringfence", size, self._some(self._wishes), self._ledger.post_in_batches)
         parts = [(self._ledger, self._some(self._wishes)), (self._other, self._some(self._other_wishes))]
         threads = [
             threading.Thread(target=lambda ledger=ledger, batches=batches: [*map(ledger.post_in_batches, batches)])
             for ledger, batches in parts
         ]
-        figure = self._figure("two-ledgers", "ringfence", 8_000, 2)
+        figure = self._figure("two-ledgers", "ringfence", size, 2)
         began = time.perf_counter()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         took = time.perf_counter() - began
-        figure.rates.append(2 * BATCHES[8_000] / took)
+        figure.rates.append(2 * BATCHES[size] / took)
         figure.waits_ms.append(took * 1000)
         figure.ratios.append(figure.rates[-1] / one.rates[-1])
 
     def _some(self, wishes: Wishes) -> list[list[Instruction]]:
-        return [wishes.some("random", 8_000) for _ in range(BATCHES[8_000] // 8_000)]
+        size = max(BATCHES)
+        return [wishes.some("random", size) for _ in range(BATCHES[size] // size)]
 
     def _figure(self, case: str, design: str, batch: int, callers: int) -> Figure:
         return self._figures.setdefault((case, design, batch, callers), Figure(case, design, batch, callers))

@@ -10,11 +10,9 @@ import asyncio
 import datetime
 import json
 import secrets
-from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qs
 
-import psycopg
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -29,7 +27,7 @@ from ringfence.console.state import Verified
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE
 from ringfence.custody.requests import Request as Asked
-from ringfence.custody.requests import ask, requests, stored_key, words
+from ringfence.custody.requests import ask, registration, requests, stored_key, words
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import role
 from ringfence.ledger.readings import head
@@ -44,14 +42,6 @@ router = APIRouter(include_in_schema=False)
 _CNY = unit("CNY")
 _SHOWN = 20
 _STAGES = ("asked", "audited", "sent", "posted")
-
-
-@dataclass(frozen=True, slots=True)
-class _Registered:
-    """The account to which a client is paid, and the key with which it signs; "" where there is none."""
-
-    account: str
-    public_key: str
 
 
 class _Preview(NamedTuple):
@@ -105,7 +95,7 @@ def _ask(visitor: Visitor, amount: str, key: str, public_key: str, signature: st
         raise BadInput("key", key[:100], "1 to 180 visible characters")
     with visitor.service.logins.use(role(EXCHANGE, "window")) as connection, connection.transaction():
         connection.execute("SELECT set_config('ringfence.visit', %s, true)", (visitor.session.token,))
-        account = _registered(connection, client).account
+        account = registration(connection, client).account_number
         ask(connection, client, amount_minor, account, stored_key(client, key), raw_key, raw_signature)
 
 
@@ -123,17 +113,17 @@ def _move(visitor: Visitor, language: Language, amount: str, wrong: str, status:
     w, client = Words(language), visitor.person.party
     funds = _funds(visitor)
     with visitor.reading(EXCHANGE) as connection:
-        registered = _registered(connection, client)
+        registered = registration(connection, client)
         asked = requests(connection, None, limit=_SHOWN)
     preview = None
     if amount and not wrong:
         try:
-            preview = _preview(client, amount, registered.account, funds)
+            preview = _preview(client, amount, registered.account_number, funds)
         except RingfenceError as error:
             wrong, status = error.text(language), 422
     given = frame(
         language, visitor.person, "move", "move", client=client, wrong=wrong, amount=amount, preview=preview,
-        account=masked(registered.account) if registered.account else "", registered=registered.public_key,
+        account=masked(registered.account_number) if registered.account_number else "", registered=registered.public_key,
         withdrawable=exact(funds.withdrawable_minor),
         lines=[
             (w("Your equity"), exact(funds.equity_minor)),
@@ -317,15 +307,3 @@ def _funds(visitor: Visitor) -> Funds:
     with visitor.service.logins.reading(role(EXCHANGE, "supervisor")) as connection:
         found = standing(connection, head(connection, EXCHANGE).day, rates.load(), client)
     return found.get(client) or compute_funds(cash_minor=0, margin_minor=0)
-
-
-def _registered(connection: psycopg.Connection[Any], client: str) -> _Registered:
-    account = connection.execute(
-        "SELECT g.payee FROM exchange.grants AS g JOIN exchange.party AS c ON c.id = g.scope "
-        "WHERE c.name = %s AND g.power = 'account' AND g.ended IS NULL AND g.confirmed IS NOT NULL ORDER BY g.id DESC LIMIT 1",
-        (client,),
-    ).fetchone()
-    key = connection.execute(
-        "SELECT public_key FROM exchange_requests.client_key WHERE client = %s AND ended IS NULL", (client,)
-    ).fetchone()
-    return _Registered(account[0] if account else "", bytes(key[0]).hex() if key else "")

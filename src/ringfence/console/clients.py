@@ -18,6 +18,7 @@ from ringfence.console.pages import In, Spoken, headers_for
 from ringfence.console.rendering import templates
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE
+from ringfence.custody.requests import registration
 from ringfence.errors import Language
 from ringfence.reports import make_paper, settled_days
 
@@ -42,11 +43,7 @@ _TOTAL = """
     WHERE c.role = 'client' AND (%(of)s = '' OR m.name = %(of)s)
 """
 _NOW = """
-    SELECT a.balance, a.held_out,
-        (SELECT g.payee FROM exchange.grants AS g WHERE g.scope = c.id AND g.power = 'account' AND g.ended IS NULL
-            AND g.confirmed IS NOT NULL ORDER BY g.id DESC LIMIT 1),
-        (SELECT encode(q.public_key, 'hex') FROM exchange_requests.client_key AS q WHERE q.client = c.name AND q.ended IS NULL)
-    FROM exchange.party AS c
+    SELECT a.balance, a.held_out FROM exchange.party AS c
     JOIN exchange.account AS a ON a.owner = c.id JOIN exchange.kind AS k ON k.id = a.kind AND k.name = 'client-cash'
     WHERE c.name = %s
 """
@@ -103,9 +100,10 @@ def _client(visitor: Visitor, language: Language, client: str, day: datetime.dat
         chosen = day or (days[-1] if days else datetime.date.min)
         paper = make_paper(connection, client, chosen)
         now: Any = connection.execute(_NOW, (client,)).fetchone()
+        known = registration(connection, client)
     if paper is None or now is None:
         raise NotFound(field="client", value=client)
-    cash, held, account, key = now
+    cash, held = now
     given = frame(
         language, visitor.person, "clients", f"clients/{client}", client=client, member=paper.member,
         answer=w("{client} has {amount}", client=paper.title, amount=exact(cash)),
@@ -114,8 +112,8 @@ def _client(visitor: Visitor, language: Language, client: str, day: datetime.dat
         now=[
             (w("At the exchange"), exact(cash)),
             (w("Held"), exact(held)),
-            (w("Registered account"), masked(account) if account else "-"),
-            (w("Signs with"), f"{key[:4]}…{key[-4:]}" if key else "-"),
+            (w("Registered account"), masked(known.account_number) if known.account_number else "-"),
+            (w("Signs with"), f"{known.public_key[:4]}…{known.public_key[-4:]}" if known.public_key else "-"),
         ],
     )  # fmt: skip
     return HTMLResponse(templates().get_template("client.html").render(given), headers=headers_for(language))

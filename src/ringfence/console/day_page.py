@@ -211,6 +211,6 @@ def _board(rows: list[tuple[str, str, str, int, int]], w: Words) -> list[tuple[s
     called = [funds for funds in all_funds if funds.call_minor]
     calm = [funds for funds in all_funds if not funds.call_minor]
     return [
-        (w("covered"), count(len(calm)), w("margin {amount}", amount=exact(sum(f.margin_minor for f in calm)))),
+        (w("margin is covered"), count(len(calm)), w("margin {amount}", amount=exact(sum(f.margin_minor for f in calm)))),
         ("▲ " + w("must pay in"), count(len(called)), w("to pay in {amount}", amount=exact(sum(f.call_minor for f in called)))),
     ]  # fmt: skip

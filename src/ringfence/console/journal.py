@@ -148,7 +148,7 @@ def _event_row(event: Any, w: Words) -> tuple[str, str, str, str]:
         clock(event.at) if event.at else "",
         where or event.by,
         event_word(event, w),
-        event.detail[:16] or right or event.by,
+        event.detail[:8] or right or event.by,
     )
 
 

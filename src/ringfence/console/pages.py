@@ -69,13 +69,16 @@ async def home(request: Request) -> Response:
 
 
 @router.get("/static/{digest}/{name}")
-async def static_file(digest: str, name: str) -> Response:
+async def static_file(digest: str, name: str, request: Request) -> Response:
     """What the browser loads; its address changes with it, so it may be kept."""
     found = rendering.static_files().get(name)
     if found is None or found[0] != digest:
         raise NotFound(field="path", value=name)
-    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(found[1], headers=headers, media_type=_TYPES[name.rsplit(".", 1)[-1]])
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    content = found[1]
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["Content-Encoding"] = rendering.compressed(name), "gzip"
+    return Response(content, headers=headers, media_type=_TYPES[name.rsplit(".", 1)[-1]])
 
 
 @router.get("/{language}/in")

@@ -5,6 +5,7 @@ A part is a piece of HTML under a name; the page is made of them when it is open
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections import Counter
@@ -54,6 +55,12 @@ def static_files() -> dict[str, tuple[str, bytes]]:
                 content = entry.read_bytes()
                 found[entry.name] = (hashlib.sha256(content).hexdigest()[:16], content)
     return found
+
+
+@cache
+def compressed(name: str) -> bytes:
+    """A file as it travels to whoever takes gzip; made once."""
+    return gzip.compress(static_files()[name][1], mtime=0)
 
 
 def static(name: str) -> str:

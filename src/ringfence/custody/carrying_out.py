@@ -20,6 +20,7 @@ from ringfence.custody.requests import NotSigned, Request, limit_minor, requests
 from ringfence.custody.transfers import Transfers, Withdrawal
 from ringfence.database import Kept, Store
 from ringfence.ledger import Control, Refusal
+from ringfence.links import NoAnswer
 
 _LOOKS_EVERY_S = 0.5
 _ANOTHER_DAY = (Control.SHUT, Control.DAY, Control.DATED)
@@ -71,8 +72,15 @@ class CarryingOut:
             return
         transfers = Transfers(exchange)
         transfers.chase()
+        silent: NoAnswer | None = None
         for request in reversed(due):
-            self._carry_out(exchange, transfers, request)
+            try:
+                self._carry_out(exchange, transfers, request)
+            except NoAnswer as error:
+                # Others are at banks that answer.
+                silent = error
+        if silent is not None:
+            raise silent
 
     def _carry_out(self, exchange: Exchange, transfers: Transfers, request: Request) -> None:
         clerk = exchange.clerk

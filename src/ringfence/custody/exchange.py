@@ -84,15 +84,30 @@ def intake(ledger: Ledger, *, frozen: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def alone(ledger: Ledger, what: Literal["take over", "order"]) -> Iterator[None]:
-    """One of the exchange's processes at a time; who comes second finds it done. A lock of the database."""
-    lock = f"hashtextextended('ringfence {what}', 0)"
-    ledger.connection.execute(f"SELECT pg_advisory_lock({lock})".encode())
+def alone(ledger: Ledger, what: Literal["take over", "order"], bank: str) -> Iterator[None]:
+    """One of the exchange's processes at a time does that with a bank; who comes second finds it done. A lock of the database."""
+    lock = f"ringfence {what} {bank}"
+    ledger.connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (lock,))
     try:
         yield
     finally:
         with contextlib.suppress(psycopg.OperationalError):
-            ledger.connection.execute(f"SELECT pg_advisory_unlock({lock})".encode())
+            ledger.connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (lock,))
+
+
+def each(banks: Iterable[str], act: Callable[[str], None]) -> None:
+    """Do something with each bank; one that is silent, or says what cannot be, does not keep the others waiting.
+
+    Errors: the first that came, after all had their turn.
+    """
+    first: RingfenceError | None = None
+    for bank in banks:
+        try:
+            act(bank)
+        except RingfenceError as error:
+            first = first or error
+    if first is not None:
+        raise first
 
 
 class Exchange:

@@ -196,6 +196,26 @@ def create_requests(store: Store) -> None:
     migrate_ledger(store, SCHEMA, owner, [], sql_files("ringfence.custody", "migrations"))
 
 
+class Registration(NamedTuple):
+    """The account to which a client is paid, and the key with which it signs; "" where there is none."""
+
+    account_number: str
+    public_key: str
+
+
+def registration(connection: psycopg.Connection[Any], client: str) -> Registration:
+    """What is registered of a client, through whatever login may read it."""
+    account = connection.execute(
+        "SELECT g.payee FROM exchange.grants AS g JOIN exchange.party AS c ON c.id = g.scope "
+        "WHERE c.name = %s AND g.power = 'account' AND g.ended IS NULL AND g.confirmed IS NOT NULL ORDER BY g.id DESC LIMIT 1",
+        (client,),
+    ).fetchone()
+    key = connection.execute(
+        "SELECT public_key FROM exchange_requests.client_key WHERE client = %s AND ended IS NULL", (client,)
+    ).fetchone()
+    return Registration(account[0] if account else "", bytes(key[0]).hex() if key else "")
+
+
 def register_key(registrar: Ledger, client: str, public_key: bytes) -> None:
     """Register with which key a client signs from now on. Errors: NotSigned for no client; KeyTaken."""
     ((said,),) = registrar.rows("SELECT exchange_requests.register_key(%s, %s)", (client, public_key))

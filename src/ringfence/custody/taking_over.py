@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from ringfence.custody.clearing_bank import ClearingBank
-from ringfence.custody.exchange import alone
+from ringfence.custody.exchange import alone, each
 from ringfence.custody.parties import EXCHANGE
 from ringfence.custody.report import BankBatch, Line, taken_over
 from ringfence.errors import Language, RingfenceError
@@ -33,19 +33,21 @@ def take_over(link: Ledger, banks: Mapping[str, ClearingBank]) -> None:
     """Book what `banks` have posted and the exchange has not, batch by batch.
 
     Of each bank the letter is kept from which it is booked. One process of the exchange does it at a time; who comes second
-    finds it done. Errors: TakeOverRefused; as ClearingBank.report.
+    finds it done. Errors: TakeOverRefused; as ClearingBank.report; the first, after every bank had its turn.
     """
-    with alone(link, "take over"):
-        reached = taken_over(link)
-        for name, bank in banks.items():
-            report, letter, by = bank.report(link.connection, reached.get(name, 0))
-            while report.lines:
-                bank.box.keep(link.connection, letter, by)
-                for batch in report.batches:
-                    _take_over(link, batch)
-                if not report.more:
-                    break
-                report, letter, by = bank.report(link.connection, report.through)
+    each(banks, lambda name: _take_over_from(link, banks[name]))
+
+
+def _take_over_from(link: Ledger, bank: ClearingBank) -> None:
+    with alone(link, "take over", bank.name):
+        report, letter, by = bank.report(link.connection, taken_over(link).get(bank.name, 0))
+        while report.lines:
+            bank.box.keep(link.connection, letter, by)
+            for batch in report.batches:
+                _take_over(link, batch)
+            if not report.more:
+                break
+            report, letter, by = bank.report(link.connection, report.through)
 
 
 def _take_over(link: Ledger, batch: BankBatch) -> None:

@@ -12,17 +12,19 @@ is taken over batch by batch, each in one commit that also says up to which batc
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ringfence.custody.exchange import Exchange, alone
+from ringfence.custody.exchange import Exchange, alone, each
 from ringfence.custody.orders import Order, OrderRefused
 from ringfence.custody.parties import EXCHANGE
 from ringfence.custody.taking_over import TakeOverRefused, take_over
 from ringfence.errors import Language
 from ringfence.ledger import Action, Binding, Caps, Control, Instruction, Outcome, Refusal
+from ringfence.links import NoAnswer
 from ringfence.money import unit, with_unit
 
 CoverSource = Literal["member-guarantee", "exchange-reserve"]
@@ -175,9 +177,9 @@ class Transfers:
         again = {instruction.key for instruction in passed}
         refusals += _refusals(outcome for outcome in outcomes if outcome.instruction.key not in again)
         refusals += _refusals(clerk.post_in_batches(passed))
-        self.take_over()
-        refusals += self.order()
-        return refusals
+        banks = {self._bank(withdrawal.client) for withdrawal in withdrawals}
+        self.take_over(banks)
+        return refusals + self.order(banks)
 
     def _let_pass(self, instructions: Sequence[Instruction]) -> None:
         if not instructions:
@@ -207,18 +209,23 @@ class Transfers:
         self.take_over()
         return refusals + self.order()
 
-    def order(self) -> list[Refused]:
-        """Order from the banks whatever is held, then post what they paid and release what they refused.
+    def order(self, banks: Collection[str] | None = None) -> list[Refused]:
+        """Order from `banks`, or all, whatever is held, then post what they paid and release what they refused.
 
         An order has its hold's value date, so that it is the same order when it is given again. Errors: NoAnswer, with which it
         stays held and can be ordered again.
         """
-        with alone(self._exchange.link, "order"):
-            refusals: list[Refused] = [refused for bank in self._banks for refused in self._order_from(bank)]
-        self.take_over()
+        refusals: list[Refused] = []
+        asked = self._banks if banks is None else [bank for bank in self._banks if bank in banks]
+        each(asked, lambda bank: refusals.extend(self._order_from(bank)))
+        self.take_over(asked)
         return refusals
 
     def _order_from(self, bank: str) -> Sequence[Refused]:
+        with alone(self._exchange.link, "order", bank):
+            return self._order_alone(bank)
+
+    def _order_alone(self, bank: str) -> Sequence[Refused]:
         link, held = self._exchange.link, self._open_holds(bank)
         if not held:
             return []
@@ -247,20 +254,26 @@ class Transfers:
         return [refused for refused in ordered if refused is not None]
 
     def chase(self) -> None:
-        """Order again whatever has been held for some seconds and nobody has answered. Errors: as order."""
+        """Order again whatever has been held for some seconds and nobody has answered; a bank that is still silent keeps it held.
+
+        Errors: as order, but for NoAnswer.
+        """
         unanswered = self._exchange.link.rows(
             """
-            SELECT FROM {0}.hold AS h JOIN {0}.posting AS p ON p.id = h.id JOIN {0}.batch AS b ON b.id = p.batch
-            WHERE h.rest > 0 AND b.recorded_at < clock_timestamp() - interval '2 seconds' LIMIT 1
+            SELECT DISTINCT k.name FROM {0}.hold AS h JOIN {0}.posting AS p ON p.id = h.id JOIN {0}.batch AS b ON b.id = p.batch
+            JOIN {0}.account AS a ON a.id = h.side2 JOIN {0}.party AS k ON k.id = a.owner
+            WHERE h.rest > 0 AND b.recorded_at < clock_timestamp() - interval '2 seconds'
             """
         )
-        if unanswered:
-            self.take_over()
-            self.order()
+        for (bank,) in unanswered:
+            with contextlib.suppress(NoAnswer):
+                self.take_over([bank])
+                self.order([bank])
 
-    def take_over(self) -> None:
-        """Book what the banks have posted and the exchange has not. Errors: TakeOverRefused."""
-        take_over(self._exchange.link, self._exchange.clearing)
+    def take_over(self, banks: Collection[str] | None = None) -> None:
+        """Book what `banks`, or all, have posted and the exchange has not. Errors: as taking_over.take_over."""
+        clearing = self._exchange.clearing
+        take_over(self._exchange.link, {bank: clearing[bank] for bank in (self._banks if banks is None else banks)})
 
     def _open_holds(self, bank: str) -> list[_Hold]:
         clerk = self._exchange.clerk

@@ -412,6 +412,29 @@ def test_an_order_that_nobody_answered_stays_held_and_is_asked_again(store: Stor
     assert in_circle(store) == 300_00
 
 
+def test_a_silent_bank_keeps_nobody_else_waiting(store: Store, circle: Circle) -> None:
+    """Bank b says nothing; at bank a money goes in and out as ever."""
+
+    def nothing(letter: Letter) -> Letter:
+        raise NoAnswer(who="bank_b", detail="the line is dead")
+
+    silent = ClearingBank("bank_b", LetterBox(store, EXCHANGE), Direct(nothing))
+    circle.counter["bank_a"].deposit(DAY, [Deposit("e", "m2-cy", 70_00, "6201-cy")])
+    circle.counter["bank_b"].deposit(DAY, [Deposit("f", "m1-bo", 30_00, "6202-bo")])
+    # The silent one first: whoever comes after it has its turn all the same.
+    with Exchange(store, {"bank_b": silent, "bank_a": circle.clearing["bank_a"]}) as exchange:
+        with pytest.raises(NoAnswer):
+            take_over(exchange.link, exchange.clearing)
+        assert exchange.clerk.balances("client-cash")["m2-cy"] == 70_00
+        transfers = Transfers(exchange)
+        assert transfers.withdraw(DAY, [Withdrawal("w", "m1-ann", 200_00, "6201-ann")], {"m1-ann": 500_00}) == []
+        assert exchange.clerk.balances("client-cash")["m1-ann"] == 300_00
+        transfers.chase()
+    take_over(circle.link, circle.clearing)
+    assert circle.clerk.balances("client-cash")["m1-bo"] == 30_00
+    assert verify_circle(store, BANKS).findings == []
+
+
 # -- what a bank asks of the exchange --------------------------------------------------------------------------------------
 
 
