@@ -59,7 +59,9 @@ WANTED = (
     Picture("member.en.png", "m1", "en", (1280, 640), "light"),
     Picture("client.zh.png", "m1-c00001", "zh", (390, 780), "light"),
     Picture("takeout.zh.png", "m1-c00001", "zh", (390, 780), "light", "#words", "move?amount=100"),
-    Picture("instruction.en.png", "supervisor", "en", (1440, 900), "light", _PAID, "journal/exchange", f"{_PAID} >> nth=0"),
+    Picture(
+        "instruction.en.png", "supervisor", "en", (1440, 900), "light", _PAID, "journal/exchange", f"{_PAID} >> nth=0"
+    ),
     Picture("day.zh.png", "exchange", "zh", (1440, 900), "light", ".step", "day"),
     Picture("ring.en.png", "supervisor", "en", (1440, 900), "dark", ".coalition", "ring"),
 )

@@ -30,7 +30,10 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
+# Who came over https once does not come otherwise for a year.
+_OVER_TLS = ((b"strict-transport-security", b"max-age=31536000"),)
 
 
 class Limits:
@@ -104,7 +107,8 @@ class _Call:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             present = {name for name, _ in message["headers"]}
-            message["headers"] = [*message["headers"], *(h for h in _HEADERS if h[0] not in present)]
+            ours = (*_HEADERS, *_OVER_TLS) if self._scope["scheme"] == "https" else _HEADERS
+            message["headers"] = [*message["headers"], *(h for h in ours if h[0] not in present)]
             self._record(int(message["status"]))
         await self._send(message)
 

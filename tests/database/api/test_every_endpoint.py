@@ -121,7 +121,10 @@ def test_every_answer_has_the_headers_of_current_practice(api: Api) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
         assert "server" not in answer.headers
+        # Not over https here, where a browser would not heed it either.
+        assert "strict-transport-security" not in answer.headers
         if method == "delete":
             api.tokens.clear()
 

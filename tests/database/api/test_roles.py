@@ -190,6 +190,7 @@ def test_with_a_certificate_it_is_served_over_https_and_who_does_not_take_it_ask
     with served(store, tls=tls) as api:
         assert str(api.client.base_url).startswith("https://127.0.0.1")
         assert api.get("bank_a", "/v1/books/bank_a")["book"] == "bank_a"
+        assert api.client.get("/en/in").headers["strict-transport-security"] == "max-age=31536000"
         with pytest.raises(httpx.ConnectError):
             httpx.get(str(api.client.base_url), trust_env=False)
         known = Correspondent("bank_a", public_key_of(store, "bank_a"), str(api.client.base_url))
