@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-import re
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +24,7 @@ from ringfence.custody.requests import register_key, sign, stored_key
 from ringfence.database import Settings, Store, ledgers, stop_abandoned
 from ringfence.errors import RingfenceError
 from ringfence.ledger import Caps, Ledger
+from serving import come_in, serving
 
 DAY = datetime.date(2020, 3, 6)
 MEMBERS = "name,bank,title\nm1,bank_a,会员一\nm2,bank_b,会员二\n"
@@ -46,11 +43,7 @@ class Served(NamedTuple):
     passwords: dict[str, str]
 
     def come_in(self, name: str) -> httpx.Client:
-        said = httpx.post(
-            f"{self.address}/v1/session", json={"name": name, "password": self.passwords[name]}, trust_env=False
-        )
-        headers = {"Authorization": f"Bearer {said.json()['token']}"}
-        return httpx.Client(base_url=self.address, headers=headers, trust_env=False, timeout=20)
+        return come_in(self.address, name, self.passwords[name])
 
 
 @pytest.fixture(scope="module")
@@ -108,28 +101,10 @@ def opened(folder: Path, book: str) -> Iterator[Store]:
 
 
 @contextmanager
-def serving(folder: Path, book: str, *arguments: str) -> Iterator[Served]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ringfence", "serve", *arguments, "--store", str(folder / book)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        address, passwords = None, dict[str, str]()
-        for line in process.stdout:
-            if found := re.fullmatch(r"  (\w+) +(\S+) +(\S+)\n", line):
-                passwords[found[2]] = found[3]
-            if address := re.search(r"http://127\.0\.0\.1:\d+(?=;)", line):
-                break
-        assert address
-        yield Served(address[0], passwords)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=20)
-        assert process.stdout is not None
-        process.stdout.close()
-    assert code == 128 + signal.SIGTERM
+def institution(folder: Path, book: str, *arguments: str) -> Iterator[Served]:
+    """One institution, served by itself."""
+    with serving(folder / book, *arguments) as said:
+        yield Served(*said)
 
 
 def until(what: Callable[[], Any], seconds: float = 20) -> Any:
@@ -149,9 +124,7 @@ def shows(visit: httpx.Client, title: str) -> bool:
 def test_money_goes_in_and_out_between_institutions_that_share_nothing(folder: Path) -> None:
     with ExitStack() as open_institutions:
         banks = {
-            bank: open_institutions.enter_context(
-                serving(folder, bank, "--role", "bank", "--party", bank, "--port", "0")
-            )
+            bank: open_institutions.enter_context(institution(folder, bank, "--role", "bank", "--party", bank))
             for bank in BANKS
         }
         for bank, served in banks.items():
@@ -176,7 +149,7 @@ def test_money_goes_in_and_out_between_institutions_that_share_nothing(folder: P
             with Ledger(store, "exchange", "registrar") as registrar:
                 register_key(registrar, "m1-ann", key.public_key().public_bytes_raw())
 
-        exchange = open_institutions.enter_context(serving(folder, "exchange", "--role", "exchange", "--port", "0"))
+        exchange = open_institutions.enter_context(institution(folder, "exchange", "--role", "exchange"))
         for bank in BANKS:
             # Now the banks learn where the exchange answers: not before they are served again.
             ringfence(
@@ -243,7 +216,7 @@ def test_the_exchange_waits_for_a_bank_that_is_silent(folder: Path) -> None:
     said = ringfence(folder, "exchange", "verify")
     assert "not read, since" in said
     with (
-        serving(folder, "exchange", "--role", "exchange", "--port", "0") as exchange,
+        institution(folder, "exchange", "--role", "exchange") as exchange,
         exchange_person(folder, exchange) as staff,
     ):
         silent = staff.get("/v1/equation")

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from ringfence.database import Settings, Store, stop_abandoned
 from ringfence.ledger import Ledger
+from serving import come_in, serving
 
 CLIENTS = 24
 
@@ -43,37 +41,8 @@ def ringfence(folder: Path, *arguments: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-@contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The address that it says, and the passwords of those whom it made."""
-    process = subprocess.Popen(command(folder, "serve", "--port", "0", *arguments), stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        address, passwords = None, dict[str, str]()
-        for line in process.stdout:
-            if found := re.fullmatch(r"  (\w+) +(\S+) +(\S+)\n", line):
-                passwords[found[2]] = found[3]
-            # The last of what it says.
-            if address := re.search(r"http://127\.0\.0\.1:\d+(?=;)", line):
-                break
-        assert address
-        yield address[0], passwords
-    finally:
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=15)
-        assert process.stdout is not None
-        process.stdout.close()
-    assert code == 128 + signal.SIGTERM
-
-
-def come_in(address: str, name: str, password: str) -> httpx.Client:
-    said = httpx.post(f"{address}/v1/session", json={"name": name, "password": password}, trust_env=False)
-    headers = {"Authorization": f"Bearer {said.json()['token']}"}
-    return httpx.Client(base_url=address, headers=headers, trust_env=False, timeout=20)
-
-
 def test_a_market_is_served_and_its_statements_add_up(folder: Path) -> None:
-    with serving(folder) as (address, passwords):
+    with serving(folder / "store") as (address, passwords):
         assert set(passwords) == {
             "exchange", "clerk", "officer", "bank_a", "bank_b", "m1", "m1-c00001", "supervisor",
         }  # fmt: skip
@@ -109,7 +78,7 @@ def test_a_market_is_served_and_its_statements_add_up(folder: Path) -> None:
             answer = bank.post("/v1/books/bank_a/deposits", json=asked, headers={"Idempotency-Key": "k"})
             # The market is over: its last day is closed in every book.
             assert (answer.status_code, answer.json()["control"], answer.json()["seen"]) == (422, "shut", last)
-    with serving(folder) as (_, passwords):
+    with serving(folder / "store") as (_, passwords):
         assert passwords == {}
 
 
@@ -131,7 +100,7 @@ def test_persons_are_added_listed_and_ended(folder: Path) -> None:
     listed = ringfence(folder, "person", "list")
     assert re.search(r"小王 +member +m2", listed)
     assert password not in listed
-    with serving(folder) as (address, _), come_in(address, "小王", password) as member:
+    with serving(folder / "store") as (address, _), come_in(address, "小王", password) as member:
         found: list[dict[str, Any]] = member.get("/v1/books/exchange/accounts").json()["items"]
         assert {account["owner"].split("-")[0] for account in found} == {"m2"}
         ringfence(folder, "person", "end", "小王")
@@ -163,7 +132,7 @@ def test_what_cannot_be_done_is_said_in_a_line(folder: Path, arguments: tuple[st
 
 
 def test_a_port_that_is_taken_and_a_store_that_is_not_there_are_said(folder: Path) -> None:
-    with serving(folder) as (address, _):
+    with serving(folder / "store") as (address, _):
         found = ringfence(folder, "serve", "--port", address.rsplit(":", 1)[1], code=2)
         assert "a port that is free" in found
     assert "no store in" in ringfence(folder / "none", "serve", code=2)
@@ -179,7 +148,7 @@ def test_a_client_asks_from_a_terminal_and_a_clerk_looks(folder: Path) -> None:
         "clerk-2": ringfence(folder, "person", "add", "clerk-2", "--role", "exchange", "--duty", "clerk").split()[-1],
         "c4": ringfence(folder, "person", "add", "c4", "--role", "client", "--party", "m1-c00004").split()[-1],
     }
-    with serving(folder) as (address, _):
+    with serving(folder / "store") as (address, _):
 
         def call(who: str, *arguments: str, code: int = 0) -> str:
             options = ("--at", address, "--as", who, "--password", passwords[who])

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from browser.chromium import needs_chromium
+from browser.chromium import enter, needs_chromium
 from circles import make_circle
 from ringfence.access import Persons
 from ringfence.custody.requests import register_key
@@ -35,16 +35,6 @@ def api(store: Store) -> Iterator[Api]:
     with served(store, pages=True) as api:
         api.passwords["一"] = Persons(store).add("一", "exchange", "exchange", "clerk")
         yield api
-
-
-def enter(browser: Browser, api: Api, who: str, language: str) -> Page:
-    page = browser.new_context().new_page()
-    page.goto(f"{api.client.base_url}/{language}/in")
-    page.fill("#name", who)
-    page.fill("#password", api.passwords[who])
-    page.click("button.main")
-    page.wait_for_url(f"**/{language}/")
-    return page
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from browser.chromium import needs_chromium
+from browser.chromium import enter, needs_chromium
 from circles import CLIENTS, DAY, MEMBERS, make_circle, opened
 from database.api.test_withdrawals import KEYS, public
 from ringfence.access import Persons
@@ -46,16 +46,6 @@ def api(store: Store) -> Iterator[Api]:
         api.passwords["m9"] = persons.add("m9", "member", "m9")
         api.passwords["clerk"] = persons.add("clerk", "exchange", "exchange", "clerk")
         yield api
-
-
-def enter(browser: Browser, api: Api, who: str, language: str = "en") -> Page:
-    page = browser.new_context().new_page()
-    page.goto(f"{api.client.base_url}/{language}/in")
-    page.fill("#name", who)
-    page.fill("#password", api.passwords[who])
-    page.click("button.main")
-    page.wait_for_url(f"**/{language}/")
-    return page
 
 
 def asked(api: Api) -> int:

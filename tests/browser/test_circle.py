@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from browser.chromium import AXE, needs_chromium
+from browser.chromium import AXE, log_in, needs_chromium
 from circles import CLIENTS, DAY, make_circle, opened, pay_in
 from ringfence.database import Store
 from served import Api, served
@@ -48,11 +48,7 @@ def come_in(context: BrowserContext, api: Api, who: str = "ex", language: str = 
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.__dict__["complaints"] = complaints
-    page.goto(f"{api.client.base_url}/{language}/in")
-    page.fill("#name", who)
-    page.fill("#password", api.passwords[who])
-    page.click("button.main")
-    page.wait_for_url(f"**/{language}/")
+    log_in(page, api, who, language)
     # The stream is open once the first beat has come.
     expect(page.locator("#live-word")).to_have_text({"en": "Live", "zh": "实时"}[language])
     return page

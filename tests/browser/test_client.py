@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.sync_api import Browser, Page, expect
 
-from browser.chromium import AXE, needs_chromium
+from browser.chromium import AXE, enter, needs_chromium
 from circles import CLIENTS, make_circle, opened, pay_in
 from ringfence.access import Persons
 from ringfence.custody.requests import public_half, register_key
@@ -39,15 +39,15 @@ def api(store: Store) -> Iterator[Api]:
         yield api
 
 
-def enter(browser: Browser, api: Api, who: str, language: str = "zh", *, dark: bool = False) -> Page:
-    context = browser.new_context(viewport=PHONE, color_scheme="dark" if dark else "light")  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{api.client.base_url}/{language}/in")
-    page.fill("#name", who)
-    page.fill("#password", api.passwords[who])
-    page.click("button.main")
-    page.wait_for_url(f"**/{language}/")
-    return page
+def bring_key(page: Page, api: Api, store: Store) -> Ed25519PrivateKey:
+    """Register a key of the client's, and take it from its file on the page of one withdrawal."""
+    key = Ed25519PrivateKey.generate()
+    with Ledger(store, "exchange", "registrar") as registrar:
+        register_key(registrar, "m1-ann", public_half(key))
+    go(page, api, "move?amount=1.00", "en")
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    page.set_input_files("#key-file", {"name": "key.pem", "mimeType": "text/plain", "buffer": pem})
+    return key
 
 
 def go(page: Page, api: Api, path: str, language: str = "zh") -> None:
@@ -55,7 +55,7 @@ def go(page: Page, api: Api, path: str, language: str = "zh") -> None:
 
 
 def test_a_client_makes_a_key_signs_and_is_paid(api: Api, store: Store, browser: Browser) -> None:
-    page = enter(browser, api, "ann")
+    page = enter(browser, api, "ann", "zh", viewport=PHONE)
     go(page, api, "move")
     page.click("#make-key")
     expect(page.locator("#public-key")).to_contain_text("尚未登记")
@@ -87,13 +87,8 @@ def test_a_client_makes_a_key_signs_and_is_paid(api: Api, store: Store, browser:
 
 
 def test_a_key_is_taken_from_a_file(api: Api, store: Store, browser: Browser) -> None:
-    key = Ed25519PrivateKey.generate()
-    with Ledger(store, "exchange", "registrar") as registrar:
-        register_key(registrar, "m1-ann", public_half(key))
-    page = enter(browser, api, "ann", "en")
-    go(page, api, "move?amount=1.00", "en")
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    page.set_input_files("#key-file", {"name": "key.pem", "mimeType": "text/plain", "buffer": pem})
+    page = enter(browser, api, "ann", "en", viewport=PHONE)
+    key = bring_key(page, api, store)
     expect(page.locator("#public-key")).to_contain_text(f"{public_half(key).hex()} · registered")
     page.click("#sign-button")
     expect(page.locator("table", has_text="What you asked for")).to_contain_text("waits for the exchange's person")
@@ -104,7 +99,7 @@ def test_a_key_is_taken_from_a_file(api: Api, store: Store, browser: Browser) ->
 
 
 def test_what_cannot_be_asked_for_is_told_in_the_page(api: Api, browser: Browser) -> None:
-    page = enter(browser, api, "ann")
+    page = enter(browser, api, "ann", "zh", viewport=PHONE)
     for amount, said in (
         ("0", "大于 0"),
         ("1000.01", "不超过可取资金 1,000.00"),
@@ -119,13 +114,8 @@ def test_what_cannot_be_asked_for_is_told_in_the_page(api: Api, browser: Browser
 
 def test_words_that_were_changed_are_not_taken(api: Api, store: Store, browser: Browser) -> None:
     """Somebody's script changes the amount after it was signed."""
-    key = Ed25519PrivateKey.generate()
-    with Ledger(store, "exchange", "registrar") as registrar:
-        register_key(registrar, "m1-ann", public_half(key))
-    page = enter(browser, api, "ann", "en")
-    go(page, api, "move?amount=1.00", "en")
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    page.set_input_files("#key-file", {"name": "key.pem", "mimeType": "text/plain", "buffer": pem})
+    page = enter(browser, api, "ann", "en", viewport=PHONE)
+    bring_key(page, api, store)
     expect(page.locator("#sign-button")).to_be_enabled()
     page.evaluate("document.querySelector('#sign [name=amount]').value = '900.00'")
     page.click("#sign-button")
@@ -137,7 +127,7 @@ def test_words_that_were_changed_are_not_taken(api: Api, store: Store, browser: 
 def test_every_page_of_the_window_fits_a_phone_and_anybody(
     api: Api, browser: Browser, language: str, dark: bool
 ) -> None:
-    page = enter(browser, api, "ann", language, dark=dark)
+    page = enter(browser, api, "ann", language, viewport=PHONE, color_scheme="dark" if dark else "light")
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     for path in PAGES:
@@ -151,7 +141,7 @@ def test_every_page_of_the_window_fits_a_phone_and_anybody(
 
 
 def test_the_statement_can_be_taken_along(api: Api, browser: Browser) -> None:
-    page = enter(browser, api, "ann", "en")
+    page = enter(browser, api, "ann", "en", viewport=PHONE)
     go(page, api, "statement/2020-03-06", "en")
     expect(page.locator("main")).to_contain_text("+1,000.00")
     for link, begins in (("PDF", b"%PDF-"), ("Signed by the exchange", b'{"words"')):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from browser.chromium import AXE, needs_chromium
+from browser.chromium import AXE, enter, needs_chromium
 from database.api.test_pages import PAGES
 from lived import CLIENT, make_lived
 from ringfence.access import Persons
@@ -24,24 +24,14 @@ def api(store: Store) -> Iterator[Api]:
         yield api
 
 
-def enter(browser: Browser, api: Api, who: str, language: str, width: int, *, dark: bool) -> Page:
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
-    page = context.new_page()
-    page.goto(f"{api.client.base_url}/{language}/in")
-    page.fill("#name", who)
-    page.fill("#password", api.passwords[who])
-    page.click("button.main")
-    page.wait_for_url(f"**/{language}/")
-    return page
-
-
 @pytest.mark.parametrize(("language", "width", "dark"), [("en", 1440, True), ("zh", 390, False)])
 def test_every_page_fits_and_anybody_can_use_it(
     api: Api, browser: Browser, language: str, width: int, dark: bool
 ) -> None:
     wrong: list[str] = []
     for who, paths in PAGES.items():
-        page = enter(browser, api, who, language, width, dark=dark)
+        scheme = "dark" if dark else "light"
+        page = enter(browser, api, who, language, viewport={"width": width, "height": 900}, color_scheme=scheme)
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         for path in paths:
             page.goto(f"{api.client.base_url}/{language}/{path}")
@@ -57,7 +47,7 @@ def test_every_page_fits_and_anybody_can_use_it(
 
 
 def test_one_finds_by_keyboard(api: Api, browser: Browser) -> None:
-    page = enter(browser, api, "ex", "en", 1440, dark=False)
+    page = enter(browser, api, "ex")
     page.goto(f"{api.client.base_url}/en/journal")
     page.keyboard.press("/")
     page.keyboard.type(CLIENT)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from browser.chromium import AXE, needs_chromium
+from browser.chromium import AXE, enter, needs_chromium
 from circles import CLIENTS, LIMIT_MINOR, make_circle, opened, pay_in
 from database.api.test_withdrawals import KEYS, public
 from ringfence.access import Persons
@@ -53,20 +53,16 @@ def ask(api: Api, amount_minor: int, key: str) -> int:
     return int(answer.json()["number"])
 
 
-def enter(browser: Browser, api: Api, who: str, path: str, language: str = "en") -> Page:
-    page = browser.new_context().new_page()
-    page.goto(f"{api.client.base_url}/{language}/in")
-    page.fill("#name", who)
-    page.fill("#password", api.passwords[who])
-    page.click("button.main")
-    page.wait_for_url(f"**/{language}/")
+def queue(browser: Browser, api: Api, who: str, path: str, language: str = "en") -> Page:
+    """A page of the queue, for somebody who has come in."""
+    page = enter(browser, api, who, language)
     page.goto(f"{api.client.base_url}/{language}/{path}")
     return page
 
 
 def test_two_persons_let_a_large_one_pass(api: Api, browser: Browser) -> None:
     number = ask(api, LIMIT_MINOR + 1, "large")
-    first, second = enter(browser, api, "一", "withdrawals"), enter(browser, api, "二", f"withdrawals/{number}", "zh")
+    first, second = queue(browser, api, "一", "withdrawals"), queue(browser, api, "二", f"withdrawals/{number}", "zh")
     expect(first.locator("h1")).to_have_text("One withdrawal waits, for you")
     # The second person has nothing to do yet.
     expect(second.locator("form[action$=approve]")).to_have_count(0)
@@ -82,7 +78,7 @@ def test_two_persons_let_a_large_one_pass(api: Api, browser: Browser) -> None:
     expect(second.locator(".one .figure")).to_have_text("50,000.01")
     for page in (first, second):
         expect(page.locator(".stages li.now")).to_have_count(1)
-    deadline_page = enter(browser, api, "sup", f"withdrawals/{number}")
+    deadline_page = queue(browser, api, "sup", f"withdrawals/{number}")
     for _ in range(40):
         deadline_page.reload()
         if "home" in deadline_page.locator(".one .chip").inner_text():
@@ -97,7 +93,7 @@ def test_two_persons_let_a_large_one_pass(api: Api, browser: Browser) -> None:
 def test_what_does_not_pass_says_why_and_can_be_refused(api: Api, browser: Browser) -> None:
     ask(api, 89_000_00, "most")
     number = ask(api, 2_000_00, "rest")
-    page = enter(browser, api, "一", f"withdrawals/{number}")
+    page = queue(browser, api, "一", f"withdrawals/{number}")
     expect(page.locator(".checks li.fails")).to_contain_text("Withdrawable at one ledger version")
     page.click("text=Let it pass, as the first person")
     expect(page.locator("[role=alert]")).to_contain_text("does not pass: withdrawable")
@@ -111,7 +107,7 @@ def test_what_does_not_pass_says_why_and_can_be_refused(api: Api, browser: Brows
 def test_nobody_is_shut_out_of_the_queue(api: Api, browser: Browser) -> None:
     number = ask(api, 200_00, "small")
     for language in ("en", "zh"):
-        page = enter(browser, api, "一", f"withdrawals/{number}", language)
+        page = queue(browser, api, "一", f"withdrawals/{number}", language)
         for size in ((1440, 900), (390, 844)):
             page.set_viewport_size({"width": size[0], "height": size[1]})
             page.evaluate(AXE.read_text("utf-8"))
@@ -141,7 +137,7 @@ def test_the_queue_is_the_exchanges_and_its_forms_are_its_own_pages(api: Api) ->
 
 def test_the_queue_says_that_something_is_new_and_is_worked_by_keys(api: Api, browser: Browser) -> None:
     number = ask(api, 200_00, "first")
-    page = enter(browser, api, "一", "withdrawals")
+    page = queue(browser, api, "一", "withdrawals")
     expect(page.locator("#live-word")).to_have_text("Live")
     ask(api, 300_00, "second")
     expect(page.locator("#again")).to_have_text("Something new: read again")
@@ -164,7 +160,7 @@ def test_the_queue_says_that_something_is_new_and_is_worked_by_keys(api: Api, br
 
 def test_nothing_can_be_approved_by_a_page_that_is_not_live(api: Api, browser: Browser) -> None:
     number = ask(api, 200_00, "first")
-    page = enter(browser, api, "一", f"withdrawals/{number}")
+    page = queue(browser, api, "一", f"withdrawals/{number}")
     expect(page.locator("#live-word")).to_have_text("Live")
     page.context.set_offline(True)
     for end in api.service.ending:

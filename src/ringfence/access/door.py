@@ -78,14 +78,14 @@ class Door:
         until = datetime.datetime.now(datetime.UTC) + LASTS
         with self._logins.use(LOGIN) as connection, connection.transaction():
             connection.execute("DELETE FROM access.session WHERE until < clock_timestamp()")
-            connection.execute("INSERT INTO access.session VALUES (%s, %s, %s)", (_digest(token), name, until))
+            connection.execute("INSERT INTO access.session VALUES (%s, %s, %s)", (digest(token), name, until))
             if self._visits and person.role == "client":
-                connection.execute("SELECT exchange.admit(%s, %s, %s)", (_digest(token), person.party, until))
+                connection.execute("SELECT exchange.admit(%s, %s, %s)", (digest(token), person.party, until))
         return Session(person, token, until)
 
     def known_lately(self, token: str) -> Session | None:
         """Who it is that shows a token, if that was looked up within the last seconds: an end reaches it that much later."""
-        session, until_s = self._lately.get(_digest(token), (None, 0.0))
+        session, until_s = self._lately.get(digest(token), (None, 0.0))
         return session if until_s > time.monotonic() else None
 
     def known(self, token: str) -> Session:
@@ -96,24 +96,25 @@ class Door:
                 SELECT p.name, p.role, p.party, p.duty, s.until FROM access.session AS s JOIN access.person AS p ON p.name = s.person
                 WHERE s.digest = %s AND s.until > clock_timestamp() AND p.ended IS NULL
                 """,
-                (_digest(token),),
+                (digest(token),),
             ).fetchone()
         if found is None or not self._lets_in(person := Person(*found[:4])):
             raise NotKnown
         session = Session(person, token, found[4])
         if len(self._lately) >= _MOST_LATELY:
             self._lately.clear()
-        self._lately[_digest(token)] = (session, time.monotonic() + _LATELY_S)
+        self._lately[digest(token)] = (session, time.monotonic() + _LATELY_S)
         return session
 
     def leave(self, token: str) -> None:
         """End a session; one that is over is left alone."""
-        self._lately.pop(_digest(token), None)
+        self._lately.pop(digest(token), None)
         with self._logins.use(LOGIN) as connection, connection.transaction():
-            connection.execute("DELETE FROM access.session WHERE digest = %s", (_digest(token),))
+            connection.execute("DELETE FROM access.session WHERE digest = %s", (digest(token),))
             if self._visits:
-                connection.execute("SELECT exchange.dismiss(%s)", (_digest(token),))
+                connection.execute("SELECT exchange.dismiss(%s)", (digest(token),))
 
 
-def _digest(token: str) -> bytes:
+def digest(token: str) -> bytes:
+    """What is kept of a token: whoever reads it cannot come in by it."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

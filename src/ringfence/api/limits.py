@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringfence.access.calls import LONGEST_PATH, Call
+from ringfence.access.door import digest
 from ringfence.api.problems import LARGEST_BODY_BYTES, TooLarge, problem
-from ringfence.api.rates import BANK, ENTERING, LETTERS, NOBODY, PERSON, TooOften, token_name
+from ringfence.api.rates import BANK, ENTERING, LETTERS, NOBODY, PERSON, TooOften
 from ringfence.api.service import Service
 from ringfence.api.visitor import COOKIE, language_of
 from ringfence.errors import BadInput, RingfenceError
@@ -71,7 +72,7 @@ class Limits:
             else:
                 known = self._service.door.known_lately(token)
                 is_bank = known is not None and known.person.role == "bank"
-                rates.take(token_name(token), BANK if is_bank else PERSON)
+                rates.take(digest(token).hex(), BANK if is_bank else PERSON)
         except TooOften as error:
             return error
         return None

@@ -6,7 +6,6 @@ name, so that passwords cannot be guessed; institutions that write letters have 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import threading
 import time
@@ -70,8 +69,3 @@ class Rates:
         """Fill an asker's bucket again."""
         with self._turn:
             self._buckets.pop(asker, None)
-
-
-def token_name(token: str) -> str:
-    """A token as an asker: what it is does not stand in memory once more."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -105,11 +105,10 @@ class NotHere(RingfenceError):
 
 
 class ExchangeService(NamedTuple):
-    """What only the exchange has: the equation, the thread that carries withdrawals out, and what verifies it."""
+    """What only the exchange has: the equation, and the thread that carries withdrawals out."""
 
     equation: SharedEquation
     carrying_out: CarryingOut
-    verdicts: Verdicts
 
 
 class Serving(NamedTuple):
@@ -180,7 +179,7 @@ class Service:
         Errors: NoCircle; BadInput for an institution that is not here; HeadMismatch; NoLink; as the rooms below.
         """
         here = books_here(store)
-        banks, books = banks_of(store), serving.books(here, members_of(store))
+        banks, books = banks_of(store), serving.books(here, members_of(store) if serving.role == "member" else ())
         visits = EXCHANGE in here
         create_access(store, visits=visits)
         for book in books:
@@ -199,11 +198,11 @@ class Service:
             live = opening.enter_context(Live(store, books, banks))
             refusals = Refusals()
             exchange = None
-            if EXCHANGE in books and verdicts is not None:
+            if EXCHANGE in books:
                 carrying_out = opening.enter_context(CarryingOut(store, live.clearing, refusals, withdrawable))
                 equation = SharedEquation(store, live.clearing)
                 opening.callback(equation.close)
-                exchange = ExchangeService(equation, carrying_out, verdicts)
+                exchange = ExchangeService(equation, carrying_out)
             yield cls(
                 store=store,
                 serving=serving,

@@ -16,13 +16,12 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from ringfence.api import Service
-from ringfence.api.visitor import NoPower, NotFound, Visitor
+from ringfence.api.visitor import NotFound, Visitor
 from ringfence.console.figures import clock, count, exact, masked, signed
 from ringfence.console.figures import day as day_words
 from ringfence.console.frame import frame
-from ringfence.console.pages import In, Spoken, headers_for, require_own
-from ringfence.console.rendering import templates, verified_words
+from ringfence.console.pages import In, Spoken, answered, require_own, visitor_of
+from ringfence.console.rendering import verified_words
 from ringfence.console.state import Verified
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE
@@ -52,13 +51,6 @@ class _Preview(NamedTuple):
     words: str
 
 
-def _client(request: Request, session: In) -> Visitor:
-    service: Service = request.app.state.service
-    if session.person.role != "client":
-        raise NoPower(role=session.person.role, needed="client")
-    return Visitor(session, service)
-
-
 # -- taking out -----------------------------------------------------------------------------------------------------------
 
 
@@ -67,7 +59,7 @@ async def move_page(
     language: Spoken, request: Request, session: In, amount: Annotated[str, Query(max_length=40)] = ""
 ) -> HTMLResponse:
     """Paying in and taking out; with an amount, the words that are to be signed."""
-    visitor = _client(request, session)
+    visitor = visitor_of(request, session, "client")
     return await asyncio.to_thread(_move, visitor, language, amount, "", 200)
 
 
@@ -75,7 +67,7 @@ async def move_page(
 async def take_out(language: Spoken, request: Request, session: In) -> Response:
     """Ask to be paid, in words that the browser has signed."""
     require_own(request)
-    visitor = _client(request, session)
+    visitor = visitor_of(request, session, "client")
     said = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
     amount, key, public_key, signature = (
         said.get(name, [""])[0] for name in ("amount", "key", "public_key", "signature")
@@ -133,7 +125,7 @@ def _move(visitor: Visitor, language: Language, amount: str, wrong: str, status:
         ],
         asked=[_asked(one, w) for one in asked],
     )  # fmt: skip
-    return HTMLResponse(templates().get_template("move.html").render(given), status, headers=headers_for(language))
+    return answered("move.html", given, status)
 
 
 def _preview(client: str, amount: str, account: str, funds: Funds) -> _Preview:
@@ -168,7 +160,7 @@ def _asked(one: Asked, w: Words) -> dict[str, Any]:
 @router.get("/{language}/positions")
 async def positions_page(language: Spoken, request: Request, session: In) -> HTMLResponse:
     """What is open, and how far it is covered."""
-    return await asyncio.to_thread(_positions, _client(request, session), language)
+    return await asyncio.to_thread(_positions, visitor_of(request, session, "client"), language)
 
 
 def _positions(visitor: Visitor, language: Language) -> HTMLResponse:
@@ -193,13 +185,13 @@ def _positions(visitor: Visitor, language: Language) -> HTMLResponse:
         # Of 150 %, at which the picture ends; whole hundredths.
         bar=min(150, int(degree.partition(".")[0])) if degree is not None else 150,
     )  # fmt: skip
-    return HTMLResponse(templates().get_template("positions.html").render(given), headers=headers_for(language))
+    return answered("positions.html", given)
 
 
 @router.get("/{language}/statement")
 async def last_statement(language: Spoken, request: Request, session: In) -> Response:
     """The statement of the last day that is settled."""
-    visitor = _client(request, session)
+    visitor = visitor_of(request, session, "client")
     days = await asyncio.to_thread(_days, visitor)
     if not days:
         return _no_statement(visitor, language)
@@ -209,13 +201,13 @@ async def last_statement(language: Spoken, request: Request, session: In) -> Res
 @router.get("/{language}/statement/{day}")
 async def statement_page(language: Spoken, day: datetime.date, request: Request, session: In) -> HTMLResponse:
     """The statement of a day."""
-    return await asyncio.to_thread(_statement, _client(request, session), language, day)
+    return await asyncio.to_thread(_statement, visitor_of(request, session, "client"), language, day)
 
 
 @router.get("/{language}/statement/{day}/{form}")
 async def statement_file(language: Spoken, day: datetime.date, form: str, request: Request, session: In) -> Response:
     """The same as a file: pdf, or json in the exchange's hand."""
-    visitor = _client(request, session)
+    visitor = visitor_of(request, session, "client")
     if form not in ("pdf", "json"):
         raise NotFound(field="path", value=form)
     return await asyncio.to_thread(_file, visitor, language, day, form)
@@ -242,12 +234,12 @@ def _statement(visitor: Visitor, language: Language, day: datetime.date) -> HTML
         before=max((one for one in days if one < day), default=None), after=min((one for one in days if one > day), default=None),
         iso=str(day),
     )  # fmt: skip
-    return HTMLResponse(templates().get_template("statement.html").render(given), headers=headers_for(language))
+    return answered("statement.html", given)
 
 
 def _no_statement(visitor: Visitor, language: Language) -> HTMLResponse:
     given = frame(language, visitor.person, "statement", "statement", paper=None, day="")
-    return HTMLResponse(templates().get_template("statement.html").render(given), headers=headers_for(language))
+    return answered("statement.html", given)
 
 
 def _file(visitor: Visitor, language: Language, day: datetime.date, form: str) -> Response:
@@ -264,7 +256,7 @@ def _file(visitor: Visitor, language: Language, day: datetime.date, form: str) -
 @router.get("/{language}/verify")
 async def verify_page(language: Spoken, request: Request, session: In) -> HTMLResponse:
     """What can be checked, and how without us."""
-    visitor = _client(request, session)
+    visitor = visitor_of(request, session, "client")
     hubs = request.app.state.hubs
     return await asyncio.to_thread(_verify, visitor, language, hubs.the_circle().state)
 
@@ -295,7 +287,7 @@ def _verify(visitor: Visitor, language: Language, circle: Any) -> HTMLResponse:
         head=[link[start : start + 16] for start in range(0, 64, 16)], batch=count(at.batch),
         key=public_key_of(visitor.service.store, EXCHANGE).hex(),
     )  # fmt: skip
-    return HTMLResponse(templates().get_template("verify.html").render(given), headers=headers_for(language))
+    return answered("verify.html", given)
 
 
 # -- readings -------------------------------------------------------------------------------------------------------------

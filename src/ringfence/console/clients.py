@@ -13,9 +13,8 @@ from ringfence.api.visitor import NotFound, Visitor
 from ringfence.console.figures import count, exact, masked
 from ringfence.console.figures import day as day_words
 from ringfence.console.frame import frame
-from ringfence.console.journal import visitor_of
-from ringfence.console.pages import In, Spoken, headers_for
-from ringfence.console.rendering import templates
+from ringfence.console.journal import reader_of
+from ringfence.console.pages import In, Spoken, answered
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE
 from ringfence.custody.requests import registration
@@ -58,7 +57,7 @@ async def clients_page(
     after: Annotated[str, Query(max_length=100)] = "",
 ) -> HTMLResponse:
     """Clients in the order of their names, `of` a member, 200 a page; the total is of all of them."""
-    return await asyncio.to_thread(_clients, visitor_of(request, session), language, of, after)
+    return await asyncio.to_thread(_clients, reader_of(request, session), language, of, after)
 
 
 def _clients(visitor: Visitor, language: Language, of: str, after: str) -> HTMLResponse:
@@ -78,7 +77,7 @@ def _clients(visitor: Visitor, language: Language, of: str, after: str) -> HTMLR
         ],
         more=rows[-1][0] if len(rows) == _ROWS else "",
     )  # fmt: skip
-    return HTMLResponse(templates().get_template("clients.html").render(given), headers=headers_for(language))
+    return answered("clients.html", given)
 
 
 @router.get("/{language}/clients/{client}")
@@ -90,7 +89,7 @@ async def client_page(
     day: datetime.date | None = None,
 ) -> HTMLResponse:
     """One client: what there is now, and the statement of a day, the last that is settled."""
-    return await asyncio.to_thread(_client, visitor_of(request, session), language, client, day)
+    return await asyncio.to_thread(_client, reader_of(request, session), language, client, day)
 
 
 def _client(visitor: Visitor, language: Language, client: str, day: datetime.date | None) -> HTMLResponse:
@@ -116,4 +115,4 @@ def _client(visitor: Visitor, language: Language, client: str, day: datetime.dat
             (w("Signs with"), f"{known.public_key[:4]}…{known.public_key[-4:]}" if known.public_key else "-"),
         ],
     )  # fmt: skip
-    return HTMLResponse(templates().get_template("client.html").render(given), headers=headers_for(language))
+    return answered("client.html", given)

@@ -13,13 +13,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from ringfence.api import Service
-from ringfence.api.visitor import NoPower, NotFound, Visitor
+from ringfence.api.visitor import NotFound, Visitor
 from ringfence.console.figures import clock, count, exact
 from ringfence.console.figures import day as day_words
 from ringfence.console.frame import frame
 from ringfence.console.hubs import SEES_THE_CIRCLE
-from ringfence.console.pages import In, Spoken, headers_for
-from ringfence.console.rendering import templates
+from ringfence.console.pages import In, Spoken, answered, visitor_of
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE
 from ringfence.errors import Language
@@ -81,20 +80,13 @@ _RISK = """
 @router.get("/{language}/day")
 async def day_home(language: Spoken, request: Request, session: In) -> HTMLResponse:
     """The day that is open, or was last."""
-    return await asyncio.to_thread(_day, _visitor(request, session), language, None)
+    return await asyncio.to_thread(_day, visitor_of(request, session, *SEES_THE_CIRCLE), language, None)
 
 
 @router.get("/{language}/day/{day}")
 async def day_page(language: Spoken, day: datetime.date, request: Request, session: In) -> HTMLResponse:
     """A day: where it is, and whether it is safe to go on."""
-    return await asyncio.to_thread(_day, _visitor(request, session), language, day)
-
-
-def _visitor(request: Request, session: In) -> Visitor:
-    service: Service = request.app.state.service
-    if session.person.role not in SEES_THE_CIRCLE:
-        raise NoPower(role=session.person.role, needed="exchange, supervisor")
-    return Visitor(session, service)
+    return await asyncio.to_thread(_day, visitor_of(request, session, *SEES_THE_CIRCLE), language, day)
 
 
 def _day(visitor: Visitor, language: Language, asked: datetime.date | None) -> HTMLResponse:
@@ -118,7 +110,7 @@ def _day(visitor: Visitor, language: Language, asked: datetime.date | None) -> H
         settled=day_words(settled, language) if settled else "", holding=count(len(rows)),
         risks=[_risk(row) for row in rows[:_RISKS]], board=_board(rows, w),
     )  # fmt: skip
-    return HTMLResponse(templates().get_template("day.html").render(given), headers=headers_for(language))
+    return answered("day.html", given)
 
 
 def _days(connection: psycopg.Connection[Any], today: datetime.date) -> list[datetime.date]:

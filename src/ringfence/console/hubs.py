@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from functools import partial
 
-from ringfence.access import Session
+from ringfence.access import Role, Session
 from ringfence.api import Service
 from ringfence.console import own_rendering, rendering
 from ringfence.console.hub import Hub
@@ -17,7 +17,7 @@ from ringfence.console.state import CircleState, Move
 from ringfence.console.watch import CircleWatch
 from ringfence.errors import Language
 
-SEES_THE_CIRCLE = ("exchange", "supervisor")
+SEES_THE_CIRCLE: tuple[Role, ...] = ("exchange", "supervisor")
 
 
 class Hubs:
@@ -28,7 +28,7 @@ class Hubs:
         # Only where the exchange runs.
         self.circle: Hub[CircleState] | None = None
         if service.exchange is not None:
-            watch = CircleWatch(service, service.exchange, closed=closed, replay=service.replay)
+            watch = CircleWatch(service, closed=closed, replay=service.replay)
             self.circle = Hub(watch.read, rendering.PAINTER)
         self._own: dict[str, Hub[OwnState]] = {}
 

@@ -15,15 +15,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ringfence.access import Session
-from ringfence.api import Service
-from ringfence.api.visitor import NoPower, NotFound, Visitor
-from ringfence.console.figures import bank_title, clock, count, exact
+from ringfence.api.visitor import NotFound, Visitor
+from ringfence.console.figures import clock, count, exact
 from ringfence.console.figures import day as day_words
 from ringfence.console.frame import frame
 from ringfence.console.hubs import SEES_THE_CIRCLE
-from ringfence.console.lanes import event_word, lanes
-from ringfence.console.pages import In, Spoken, headers_for
-from ringfence.console.rendering import templates
+from ringfence.console.lanes import book_title, event_word, lanes
+from ringfence.console.pages import In, Spoken, answered, visitor_of
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE
 from ringfence.custody.trail import Trail, trail, trail_from_bank
@@ -40,12 +38,9 @@ _Book = Annotated[str, Path(max_length=41)]
 _Before = Annotated[int | None, Query(ge=1, le=2**53)]
 
 
-def visitor_of(request: Request, session: Session) -> Visitor:
+def reader_of(request: Request, session: Session) -> Visitor:
     """Whoever reads a book: a client has its window instead. Errors: NoPower."""
-    service: Service = request.app.state.service
-    if session.person.role == "client":
-        raise NoPower(role="client", needed="exchange, bank, member, supervisor")
-    return Visitor(session, service)
+    return visitor_of(request, session, "exchange", "bank", "member", "supervisor")
 
 
 def _own_book(visitor: Visitor) -> str:
@@ -55,7 +50,7 @@ def _own_book(visitor: Visitor) -> str:
 @router.get("/{language}/journal")
 async def journal_home(language: Spoken, request: Request, session: In) -> Response:
     """The journal of the visitor's own book."""
-    return RedirectResponse(f"/{language}/journal/{_own_book(visitor_of(request, session))}", 303)
+    return RedirectResponse(f"/{language}/journal/{_own_book(reader_of(request, session))}", 303)
 
 
 @router.get("/{language}/journal/{book}")
@@ -68,7 +63,7 @@ async def journal_page(
     before: _Before = None,
 ) -> HTMLResponse:
     """What was posted in a book, newest first; only what moved something `of` a party."""
-    return await asyncio.to_thread(_journal, visitor_of(request, session), language, book, of, before)
+    return await asyncio.to_thread(_journal, reader_of(request, session), language, book, of, before)
 
 
 def _journal(visitor: Visitor, language: Language, book: str, of: str, before: int | None) -> HTMLResponse:
@@ -76,18 +71,18 @@ def _journal(visitor: Visitor, language: Language, book: str, of: str, before: i
         found = readings.postings(connection, book, owner=of or None, before=before, limit=_ROWS)
     given = frame(
         language, visitor.person, "journal", f"journal/{book}" + (f"?of={of}" if of else ""), book=book, of=of,
-        title=_book_title(book, language), rows=[_row(one) for one in found],
+        title=book_title(book, language), rows=[_row(one) for one in found],
         more=found[-1].posting.id if len(found) == _ROWS else None,
         books=[one for one in visitor.service.books if visitor.service.reader(visitor.person.role, visitor.person.party, one)],
-        book_titles={one: _book_title(one, language) for one in visitor.service.books},
+        book_titles={one: book_title(one, language) for one in visitor.service.books},
     )  # fmt: skip
-    return HTMLResponse(templates().get_template("journal.html").render(given), headers=headers_for(language))
+    return answered("journal.html", given)
 
 
 @router.get("/{language}/journal/{book}/{number}")
 async def posting_page(language: Spoken, book: _Book, number: _Number, request: Request, session: In) -> HTMLResponse:
     """One posting, and what it is part of."""
-    return await asyncio.to_thread(_posting, visitor_of(request, session), language, book, number)
+    return await asyncio.to_thread(_posting, reader_of(request, session), language, book, number)
 
 
 def _posting(visitor: Visitor, language: Language, book: str, number: int) -> HTMLResponse:
@@ -110,7 +105,7 @@ def _posting(visitor: Visitor, language: Language, book: str, number: int) -> HT
         chain=[(count(link.batch), f"{link.link[:4]}…{link.link[-4:]}", link.link, link.batch == postings[-1][1].batch) for link in found.chain] if found else [],
         of=one.posting.subject,
     )  # fmt: skip
-    return HTMLResponse(templates().get_template("posting.html").render(given), headers=headers_for(language))
+    return answered("posting.html", given)
 
 
 def _trail(
@@ -143,7 +138,7 @@ def _answer(found: Trail | None, one: RecordedPosting, book: str, w: Words) -> s
 
 def _event_row(event: Any, w: Words) -> tuple[str, str, str, str]:
     right = "" if event.right is None else w("signature right ✓") if event.right else w("signature wrong ✗")
-    where = "" if event.lane == "client" else _book_title(event.lane, w.language)
+    where = "" if event.lane == "client" else book_title(event.lane, w.language)
     return (
         clock(event.at) if event.at else "",
         where or event.by,
@@ -155,7 +150,7 @@ def _event_row(event: Any, w: Words) -> tuple[str, str, str, str]:
 def _made(book: str, one: RecordedPosting, language: Language) -> dict[str, Any]:
     said = one.posting
     return {
-        "book": _book_title(book, language),
+        "book": book_title(book, language),
         "link": f"{book}/{said.id}",
         "at": clock(one.recorded_at),
         "day": day_words(one.day, language),
@@ -190,10 +185,6 @@ def _row(one: RecordedPosting) -> dict[str, Any]:
     }
 
 
-def _book_title(book: str, language: Language) -> str:
-    return Words(language)("Exchange") if book == EXCHANGE else bank_title(book, None, language)
-
-
 # -- whatever one looks for -------------------------------------------------------------------------------------------------
 
 
@@ -202,7 +193,7 @@ async def find(
     language: Spoken, request: Request, session: In, q: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     """A posting by its number or key, a withdrawal by its number, a client by name or title."""
-    return await asyncio.to_thread(_find, visitor_of(request, session), language, q.strip())
+    return await asyncio.to_thread(_find, reader_of(request, session), language, q.strip())
 
 
 def _find(visitor: Visitor, language: Language, q: str) -> Response:
@@ -225,8 +216,7 @@ def _find(visitor: Visitor, language: Language, q: str) -> Response:
     if len(clients) == 1 and book == EXCHANGE:
         return RedirectResponse(f"/{language}/clients/{clients[0][0]}", 303)
     given = frame(language, visitor.person, "find", f"find?q={q}", q=q, clients=clients, book=book)
-    said = templates().get_template("found.html").render(given)
-    return HTMLResponse(said, 200 if clients else 404, headers=headers_for(language))
+    return answered("found.html", given, 200 if clients else 404)
 
 
 _CLIENTS = """

@@ -12,6 +12,7 @@ from ringfence.console.svg import line, tag, text
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE
 from ringfence.custody.trail import Event, Trail
+from ringfence.errors import Language
 
 _LANE, _LEFT, _STEP, _TOP = 82, 150, 132, 12
 _OF_MONEY = ("pays", "books", "posts", "moves")
@@ -95,6 +96,9 @@ def event_word(event: Event, words: Words) -> str:
 
 
 def _lane(name: str, trail: Trail, words: Words) -> str:
-    if name == "client":
-        return trail.client
-    return words("Exchange") if name == EXCHANGE else bank_title(name, None, words.language)
+    return trail.client if name == "client" else book_title(name, words.language)
+
+
+def book_title(book: str, language: Language) -> str:
+    """What people call the institution of a book."""
+    return Words(language)("Exchange") if book == EXCHANGE else bank_title(book, None, language)

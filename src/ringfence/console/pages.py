@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
-from ringfence.access import NotKnown, Session
+from ringfence.access import NotKnown, Role, Session
 from ringfence.api import Service
 from ringfence.api.rates import NAME, TooOften
-from ringfence.api.visitor import COOKIE, NotFound, language_of
+from ringfence.api.visitor import COOKIE, NotFound, Visitor, language_of
 from ringfence.console import own_rendering, rendering
 from ringfence.console.frame import frame
 from ringfence.console.hubs import SEES_THE_CIRCLE, Hubs
@@ -114,7 +114,7 @@ async def come_in(language: Spoken, request: Request) -> Response:
 async def leaving(language: Spoken, session: In) -> HTMLResponse:
     """Where one leaves: the one form of those who have nothing to press."""
     given = frame(language, session.person, "out", "out") | {"may_press": False}
-    return HTMLResponse(rendering.templates().get_template("leave.html").render(given), headers=headers_for(language))
+    return answered("leave.html", given)
 
 
 @router.post("/{language}/out")
@@ -179,6 +179,20 @@ def _hubs(request: Request) -> Hubs:
     return hubs
 
 
+def visitor_of(request: Request, session: Session, *roles: Role) -> Visitor:
+    """Who looks, by its own login. Errors: NoPower for a role that has no such page."""
+    service: Service = request.app.state.service
+    visitor = Visitor(session, service)
+    visitor.require(*roles)
+    return visitor
+
+
+def answered(template: str, given: Mapping[str, Any], status: int = 200) -> HTMLResponse:
+    """A page made of a template and what `frame` gives it, with the headers of every page."""
+    said = rendering.templates().get_template(template).render(given)
+    return HTMLResponse(said, status, headers=headers_for(given["language"]))
+
+
 def require_own(request: Request) -> None:
     """A form that another site's page sent is not taken. Errors: BadInput."""
     origin = request.headers.get("origin")
@@ -189,9 +203,7 @@ def require_own(request: Request) -> None:
 
 
 def _door(language: Language, name: str, wrong: str, status: int = 200) -> HTMLResponse:
-    given = frame(language, None, "in", "in", name=name, wrong=wrong)
-    said = rendering.templates().get_template("enter.html").render(given)
-    return HTMLResponse(said, status, headers=headers_for(language))
+    return answered("enter.html", frame(language, None, "in", "in", name=name, wrong=wrong), status)
 
 
 def headers_for(language: Language) -> dict[str, str]:

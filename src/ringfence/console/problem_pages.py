@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exception_handlers import http_exception_handler
-from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
 from ringfence.api.problems import problem
 from ringfence.api.visitor import NotFound, language_of
-from ringfence.console import rendering
 from ringfence.console.frame import frame
-from ringfence.console.pages import headers_for
+from ringfence.console.pages import answered
 from ringfence.console.words import LANGUAGES, Words
 from ringfence.errors import Language, RingfenceError
 
@@ -48,6 +46,4 @@ def _page(request: Request, error: RingfenceError, status: int) -> Response:
     words = Words(language)
     # Where the database is, is not for whoever asks.
     text = error.text(language) if error.code != "store-unreachable" else words("The database does not answer.")
-    given = frame(language, None, "problem", text=text, code=error.code)
-    said = rendering.templates().get_template("problem.html").render(given)
-    return HTMLResponse(said, status, headers=headers_for(language))
+    return answered("problem.html", frame(language, None, "problem", text=text, code=error.code), status)

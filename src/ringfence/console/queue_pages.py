@@ -10,13 +10,11 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from ringfence.access import Session
-from ringfence.api.service import Service
 from ringfence.api.visitor import NoPower, NotFound, Visitor
 from ringfence.api.withdrawals import do_step, examined
 from ringfence.console import queue
 from ringfence.console.hubs import SEES_THE_CIRCLE
-from ringfence.console.pages import In, Spoken, headers_for, require_own
+from ringfence.console.pages import In, Spoken, headers_for, require_own, visitor_of
 from ringfence.custody import EXCHANGE
 from ringfence.custody import requests as asked
 from ringfence.custody.requests import Step
@@ -30,13 +28,13 @@ _LONGEST_REASON = 500
 @router.get("/{language}/withdrawals")
 async def queue_page(language: Spoken, request: Request, session: In) -> HTMLResponse:
     """What waits, and for whom."""
-    return await asyncio.to_thread(_page, _visitor(request, session), language, None, "", 200)
+    return await asyncio.to_thread(_page, visitor_of(request, session, *SEES_THE_CIRCLE), language, None, "", 200)
 
 
 @router.get("/{language}/withdrawals/{number}")
 async def one_page(language: Spoken, number: _Number, request: Request, session: In) -> HTMLResponse:
     """The same, with one of them and its checks."""
-    return await asyncio.to_thread(_page, _visitor(request, session), language, number, "", 200)
+    return await asyncio.to_thread(_page, visitor_of(request, session, *SEES_THE_CIRCLE), language, number, "", 200)
 
 
 @router.post("/{language}/withdrawals/{number}/{step}")
@@ -45,7 +43,7 @@ async def act(language: Spoken, number: _Number, step: str, request: Request, se
     require_own(request)
     if step not in ("audit", "approve", "refuse"):
         raise NotFound(field="path", value=step)
-    visitor = _visitor(request, session)
+    visitor = visitor_of(request, session, *SEES_THE_CIRCLE)
     said = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
     reason = "".join(letter for letter in said.get("reason", [""])[0] if letter.isprintable())[:_LONGEST_REASON]
     try:
@@ -55,13 +53,6 @@ async def act(language: Spoken, number: _Number, step: str, request: Request, se
     except RingfenceError as error:
         return await asyncio.to_thread(_page, visitor, language, number, error.text(language), 409)
     return RedirectResponse(f"/{language}/withdrawals/{number}", 303)
-
-
-def _visitor(request: Request, session: Session) -> Visitor:
-    service: Service = request.app.state.service
-    if session.person.role not in SEES_THE_CIRCLE:
-        raise NoPower(role=session.person.role, needed="exchange, supervisor")
-    return Visitor(session, service)
 
 
 def _page(visitor: Visitor, language: Language, number: int | None, wrong: str, status: int) -> HTMLResponse:

@@ -17,7 +17,6 @@ from typing import Any
 import psycopg
 
 from ringfence.api import Service
-from ringfence.api.service import ExchangeService
 from ringfence.console.circle import TOLD_S, chosen
 from ringfence.console.state import CircleState, Half, Move, Place, PlaceName, Verified, Way
 from ringfence.custody import EXCHANGE
@@ -87,9 +86,8 @@ _ASKED = "SELECT count(*), min(asked_at) FROM exchange_requests.undecided"
 class CircleWatch:
     """Reads the circle of a service; not for several threads at once. Errors: StoreUnreachable, from any reading."""
 
-    def __init__(self, service: Service, exchange: ExchangeService, *, closed: bool, replay: bool = False) -> None:
+    def __init__(self, service: Service, *, closed: bool, replay: bool = False) -> None:
         self._service = service
-        self._exchange = exchange
         self._closed = closed
         self.replay = replay
         self._posted = 0
@@ -112,7 +110,7 @@ class CircleWatch:
 
     def read(self) -> tuple[CircleState, list[Move]]:
         """The circle now, and what happened since it was read last; at the first time, what happened lately."""
-        equation = self._exchange.equation.read()
+        equation = self._service.the_exchange().equation.read()
         now = datetime.datetime.now(datetime.UTC)
         fresh: list[Move] = []
         with self._service.logins.reading(role(EXCHANGE, "supervisor")) as connection:
@@ -144,7 +142,7 @@ class CircleWatch:
         transit: dict[PlaceName, int],
         fresh: Sequence[Move],
     ) -> CircleState:
-        last = self._exchange.verdicts.last
+        last = self._service.the_verdicts().last
         state = CircleState(
             read_at=now,
             day=day,

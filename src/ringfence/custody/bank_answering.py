@@ -18,18 +18,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import psycopg
-
 from ringfence.custody.orders import ORDERED, Answer, Order
 from ringfence.custody.parties import EXCHANGE
 from ringfence.custody.report import make_report
-from ringfence.database import Kept, Store
+from ringfence.database import Kept, Store, locked
 from ringfence.errors import BadInput
 from ringfence.ledger import Binding, Control, Instruction, Ledger, Outcome, Refused, UnknownAccount
 from ringfence.links import Letter, LetterBox
-
-_LOCK = "SELECT pg_advisory_lock(hashtextextended('ringfence orders ' || %s, 0))"
-_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('ringfence orders ' || %s, 0))"
 
 
 class BankAnswering:
@@ -57,6 +52,12 @@ class BankAnswering:
         self._reader.close()
         self._clerk.close()
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Ledger]:
+        """The bank's book, as its auditor reads it; one at a time. Errors: StoreUnreachable."""
+        with self._reading, self._reader.use() as book:
+            yield book
+
     def answer(self, letter: Letter) -> Letter:
         """Answer a letter of the exchange's.
 
@@ -65,7 +66,7 @@ class BankAnswering:
         """
         if letter.kind in self._acts:
             return self._act(letter)
-        with self._reading, self._reader.use() as book:
+        with self.reading() as book:
             self._box.check(book.connection, letter)
             _require_exchange(letter)
             if letter.kind == "report":
@@ -89,23 +90,14 @@ class BankAnswering:
         with self._acting, self._clerk.use() as clerk:
             by = self._box.check(clerk.connection, letter)
             _require_exchange(letter)
-            with self._alone(clerk):
+            # One letter after another, whichever process of the bank's it reaches.
+            with locked(clerk.connection, f"ringfence orders {self.bank}"):
                 before = self._box.keep(clerk.connection, letter, by)
                 if before is not None:
                     return before
                 content = self._acts[letter.kind](clerk, letter.content)
                 made = self._box.write(EXCHANGE, letter.kind, content, re=letter.digest)
                 return self._box.answer(clerk.connection, letter, made)
-
-    @contextlib.contextmanager
-    def _alone(self, clerk: Ledger) -> Iterator[None]:
-        """One letter after another, whichever process of the bank's it reaches."""
-        clerk.connection.execute(_LOCK, (self.bank,))
-        try:
-            yield
-        finally:
-            with contextlib.suppress(psycopg.OperationalError):
-                clerk.connection.execute(_UNLOCK, (self.bank,))
 
     def _orders(self, clerk: Ledger, content: Mapping[str, Any]) -> dict[str, Any]:
         said = content.get("orders")

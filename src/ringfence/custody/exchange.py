@@ -9,18 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-import psycopg
-
 from ringfence.custody.bank_answering import BankAnswering
 from ringfence.custody.clearing_bank import ClearingBank
 from ringfence.custody.parties import EXCHANGE
-from ringfence.database import Store, ledgers
+from ringfence.database import Store, ledgers, locked
 from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import Binding, Caps, Ledger
 from ringfence.ledger.head import Heads
 from ringfence.links import Direct, LetterBox, OverHttp, Transport, correspondents
-
-_INTAKE = "hashtextextended('ringfence intake', 0)"
 
 
 class NoLink(RingfenceError):
@@ -74,25 +70,15 @@ def intake(ledger: Ledger, *, frozen: bool) -> Iterator[None]:
     What was planned for a client in the evening must still be there when it is booked. A lock of the database, so it ends
     with whoever has it.
     """
-    kind = "" if frozen else "_shared"
-    ledger.connection.execute(f"SELECT pg_advisory_lock{kind}({_INTAKE})".encode())
-    try:
+    with locked(ledger.connection, "ringfence intake", shared=not frozen):
         yield
-    finally:
-        with contextlib.suppress(psycopg.OperationalError):
-            ledger.connection.execute(f"SELECT pg_advisory_unlock{kind}({_INTAKE})".encode())
 
 
 @contextlib.contextmanager
 def alone(ledger: Ledger, what: Literal["take over", "order"], bank: str) -> Iterator[None]:
     """One of the exchange's processes at a time does that with a bank; who comes second finds it done. A lock of the database."""
-    lock = f"ringfence {what} {bank}"
-    ledger.connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (lock,))
-    try:
+    with locked(ledger.connection, f"ringfence {what} {bank}"):
         yield
-    finally:
-        with contextlib.suppress(psycopg.OperationalError):
-            ledger.connection.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (lock,))
 
 
 def each(banks: Iterable[str], act: Callable[[str], None]) -> None:

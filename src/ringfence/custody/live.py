@@ -128,8 +128,7 @@ class Bank:
         self._teller = _Teller(store, name)
         self.answering = BankAnswering(store, name)
         self._box = LetterBox(store, name)
-        self._reader = Kept(store, lambda: Ledger(store, name, "auditor"))
-        with self._reader.use() as book:
+        with self.answering.reading() as book:
             known = correspondents(book.connection, name).get(EXCHANGE)
         self._exchange: Transport | None = OverHttp(known) if known and known.address else None
         self._waiting: dict[int, list[_Waiting]] = {}
@@ -147,7 +146,6 @@ class Bank:
         self._asking.close()
         self._teller.close()
         self.answering.close()
-        self._reader.close()
 
     def reach(self, exchange: Transport) -> None:
         """Where no address of the exchange's is known: it is reached this way."""
@@ -185,7 +183,7 @@ class Bank:
             return
         asked = self._box.write(EXCHANGE, "booked", {"postings": postings})
         answer = self._exchange.ask(asked)
-        with self._reader.use() as book:
+        with self.answering.reading() as book:
             self._box.check(book.connection, answer, re=asked.digest)
         if answer.sender != EXCHANGE:
             raise answer.refuse("answer")

@@ -162,12 +162,10 @@ _LINES = """
 """
 
 
-def taken_over(exchange: Ledger) -> dict[str, int]:
-    """Up to which batch of each bank's book the exchange has booked, 0 where none is."""
-    rows = exchange.rows(
-        """
-        SELECT b.name, coalesce((SELECT max(source_batch) FROM {0}.batch WHERE source = b.id), 0)
-        FROM {0}.party AS b WHERE b.role = 'bank'
-        """
+def taken_over(exchange: Ledger, bank: str) -> int:
+    """Up to which batch of a bank's book the exchange has booked, 0 where none is."""
+    ((batch,),) = exchange.rows(
+        "SELECT coalesce(max(b.source_batch), 0) FROM {0}.batch AS b JOIN {0}.party AS k ON k.id = b.source WHERE k.name = %s",
+        (bank,),
     )
-    return dict(rows)
+    return int(batch)

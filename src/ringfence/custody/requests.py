@@ -23,7 +23,6 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import psycopg
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from psycopg.types.json import Jsonb
 
 from ringfence.database import Store, migrate_ledger, sql_files
@@ -101,7 +100,7 @@ def stored_key(client: str, key: str) -> str:
 
 def public_half(private_key: Ed25519PrivateKey) -> bytes:
     """The 32 bytes by which a signature is checked."""
-    return private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return private_key.public_key().public_bytes_raw()
 
 
 def limit_minor(connection: psycopg.Connection[Any]) -> int | None:

@@ -40,7 +40,7 @@ def take_over(link: Ledger, banks: Mapping[str, ClearingBank]) -> None:
 
 def _take_over_from(link: Ledger, bank: ClearingBank) -> None:
     with alone(link, "take over", bank.name):
-        report, letter, by = bank.report(link.connection, taken_over(link).get(bank.name, 0))
+        report, letter, by = bank.report(link.connection, taken_over(link, bank.name))
         while report.lines:
             bank.box.keep(link.connection, letter, by)
             for batch in report.batches:

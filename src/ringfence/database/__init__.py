@@ -11,6 +11,7 @@ from ringfence.database.errors import (
     StoreUnreachable,
 )
 from ringfence.database.kept import Kept
+from ringfence.database.locks import locked
 from ringfence.database.logins import Logins
 from ringfence.database.migrate import (
     SqlFile,
@@ -40,6 +41,7 @@ __all__ = [
     "drop_ledger",
     "embedded_cluster",
     "ledgers",
+    "locked",
     "migrate_ledger",
     "migration_level",
     "migrations",

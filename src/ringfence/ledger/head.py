@@ -143,10 +143,7 @@ class Heads:
         kept = file or self._keys.joinpath("private.pem")
         if file is None and not kept.exists():
             return _new_key(self._keys)
-        key = _load(kept, "--key", private=True)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise BadInput("--key", str(kept), "an Ed25519 private key in PEM")
-        return key
+        return private_key_in(kept, "--key")
 
     def _public(self, file: Path | None) -> Ed25519PublicKey:
         kept = file or self._keys.joinpath("public.pem")
@@ -198,6 +195,14 @@ def _load(file: Path, field: str, *, private: bool) -> object:
         return serialization.load_pem_public_key(text)
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(field, str(file), "a key in PEM, without a password, that can be read") from error
+
+
+def private_key_in(file: Path, field: str) -> Ed25519PrivateKey:
+    """Read a private key. Errors: BadInput for `field` where the file has none that can be used."""
+    key = _load(file, field, private=True)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BadInput(field, str(file), "an Ed25519 private key in PEM")
+    return key
 
 
 def keep_private_key(key: Ed25519PrivateKey, file: Path) -> None:

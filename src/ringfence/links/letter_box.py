@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import sql
 
 from ringfence.database import Store, migrate_ledger, sql_files
 from ringfence.errors import BadInput
 from ringfence.ledger import role
-from ringfence.ledger.head import keep_private_key
+from ringfence.ledger.head import keep_private_key, private_key_in
 from ringfence.links.letter import Letter
 
 _STEPS = sql_files("ringfence.links", "migrations")
@@ -105,7 +104,7 @@ def correspondents(connection: psycopg.Connection[Any], book: str) -> dict[str, 
 
 def public_key_of(store: Store, book: str) -> bytes:
     """By what others know the institution of `book`: 32 bytes. Errors: BadInput where its key cannot be read."""
-    return _own_key(store, book).public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return _own_key(store, book).public_key().public_bytes_raw()
 
 
 class LetterBox:
@@ -195,13 +194,7 @@ def _own_key(store: Store, book: str) -> Ed25519PrivateKey:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         _keep_new_key(file)
-    try:
-        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
-        raise BadInput("key", str(file), "a key in PEM, without a password, that can be read") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise BadInput("key", str(file), "an Ed25519 private key in PEM")
-    return key
+    return private_key_in(file, "key")
 
 
 def _keep_new_key(file: Path) -> None:

@@ -96,8 +96,7 @@ class Paper:
         for name, moves, words in _LINES:
             amount: int = getattr(self.statement, name)
             if amount or name not in _ONLY_IF:
-                sign = "+" if moves and amount > 0 else ""
-                found.append((words[language], sign + grouped(amount, _CNY).replace("-", "\u2212")))
+                found.append((words[language], _shown(amount, moves=moves)))
         return found
 
     def bound(self, language: Language) -> list[tuple[str, str]]:
@@ -111,9 +110,7 @@ class Paper:
             "withdrawable": funds.withdrawable_minor,
             "call": funds.call_minor,
         }
-        found = [
-            (_WORDS[name][language], grouped(amount, _CNY).replace("-", "\u2212")) for name, amount in figures.items()
-        ]
+        found = [(_WORDS[name][language], _shown(amount)) for name, amount in figures.items()]
         risk = "-" if funds.risk_percent is None else f"{funds.risk_percent} %"
         return [*found, (_WORDS["risk"][language], risk)]
 
@@ -221,6 +218,12 @@ th, td { border-bottom: .3pt solid #c9ccd2; padding: 1.2mm 0 }
 
 def _fetch_nothing(url: str, *arguments: Any, **more: Any) -> dict[str, Any]:
     raise ValueError(f"a statement fetches nothing, and not {url}")
+
+
+def _shown(amount_minor: int, *, moves: bool = False) -> str:
+    """An amount for people; what moves has a sign."""
+    sign = "+" if moves and amount_minor > 0 else ""
+    return sign + grouped(amount_minor, _CNY).replace("-", "\u2212")
 
 
 def _row(name: str, value: str) -> str:
