@@ -82,11 +82,6 @@ class Report:
             for number, together in groupby(self.lines, key=lambda line: line.batch)
         ]
 
-    @property
-    def moved_minor(self) -> int:
-        """What the movements add up to, positive towards the circle."""
-        return sum(line.amount_minor for line in self.lines)
-
     def document(self) -> dict[str, Any]:
         """How it is written."""
         return {
