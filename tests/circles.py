@@ -35,6 +35,7 @@ def make_circle(store: Store) -> None:
         circle.open_day(DAY)
         circle.limit("withdrawal", Caps(per_item_minor=LIMIT_MINOR))
         circle.limit("fee", Caps(per_day_minor=FEES_MINOR))
+        circle.limit("left-over", Caps(per_day_minor=100))
         refused = circle.arrive(DAY, {f"arrival:{name}": (name, BROUGHT_MINOR) for name in CLIENTS})
     assert refused == []
 

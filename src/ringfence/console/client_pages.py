@@ -31,7 +31,6 @@ from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import role
 from ringfence.ledger.readings import head
 from ringfence.links import LetterBox, public_key_of
-from ringfence.margin import parameters as rates
 from ringfence.margin.funds import Funds, compute_funds
 from ringfence.margin.standing import standing
 from ringfence.money import parse, unit
@@ -297,5 +296,5 @@ def _funds(visitor: Visitor) -> Funds:
     """What the client has and what may leave now, as the exchange knows it for this one client."""
     client = visitor.person.party
     with visitor.service.logins.reading(role(EXCHANGE, "supervisor")) as connection:
-        found = standing(connection, head(connection, EXCHANGE).day, rates.load(), client)
+        found = standing(connection, head(connection, EXCHANGE).day, client)
     return found.get(client) or compute_funds(cash_minor=0, margin_minor=0)

@@ -143,5 +143,5 @@ class EquationReader:
             clients_minor=sums["client-cash"],
             fees_due_minor=sums["fees-due"],
             suspense_minor=sums["suspense"],
-            in_settlement_minor=sums["settlement"] + sums["deferral"],
+            in_settlement_minor=sums["settlement"] + sums["deferral"] + sums["rounding"],
         )

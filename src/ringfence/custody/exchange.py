@@ -159,7 +159,11 @@ class Exchange:
 
         What it granted before ends. Whatever is more than the clerk may let out alone, the officer can let pass one by one.
         """
-        person, asker = {"withdrawal": ("clerk", self.clerk), "fee": ("settlement", self.settlement)}[route]
+        person, asker = {
+            "withdrawal": ("clerk", self.clerk),
+            "fee": ("settlement", self.settlement),
+            "left-over": ("settlement", self.settlement),
+        }[route]
         own = self.officer.granted(route)[0]
         standing = asker.granted(route)
         if [grant.caps for grant in standing] == [caps]:

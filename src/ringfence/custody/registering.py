@@ -72,7 +72,10 @@ def register_at_exchange(
             ],
             accounts=[
                 *((AccountName("bank-cash", bank), None) for bank in banks),
-                *((AccountName(kind, EXCHANGE), None) for kind in ("settlement", "deferral", "fees-due", "suspense")),
+                *(
+                    (AccountName(kind, EXCHANGE), None)
+                    for kind in ("settlement", "deferral", "rounding", "fees-due", "suspense")
+                ),
                 *((AccountName("client-cash", client.name), None) for client in clients),
             ],
         )

@@ -33,7 +33,6 @@ from ringfence.demo.run import Plan, alone, last_of_month
 from ringfence.demo.wishes import Wishes, morning, wish
 from ringfence.ledger import Instruction, Refusal
 from ringfence.margin import market as markets
-from ringfence.margin import parameters
 from ringfence.margin.day_end import DayEnd
 
 SECONDS_A_DAY = 60.0
@@ -135,7 +134,7 @@ class _Market:
         """The steps of a day's session, about so many, in an order that follows from the day and the seed."""
         self._circle.open_day(day)
         wishes = wish(
-            day, self._people, morning(self._day_end, day), markets.load(), parameters.load(), self._plan.seed
+            day, self._people, morning(self._day_end, day), markets.load(), self._day_end.rules, self._plan.seed
         )
         # What comes from outside is at the banks before anybody can pay it in.
         self._note(self._circle.arrive(day, wishes.arrivals))

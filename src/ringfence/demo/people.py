@@ -22,6 +22,8 @@ RESERVE_MINOR = 100_000_000_00
 WITHDRAWAL_LIMIT_MINOR = 50_000_00
 # All fees of a day together: what the settlement may charge under the officer\'s grant, per client of the circle.
 FEES_PER_CLIENT_MINOR = 5_000_00
+# At most two fen for each contract.
+LEFT_OVER_PER_CLIENT_MINOR = 6
 
 
 @dataclass(frozen=True, slots=True)

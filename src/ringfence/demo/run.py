@@ -33,6 +33,7 @@ from ringfence.demo.people import (
     BANKS,
     FEES_PER_CLIENT_MINOR,
     GUARANTEE_MINOR,
+    LEFT_OVER_PER_CLIENT_MINOR,
     MEMBERS,
     RESERVE_BANK,
     RESERVE_MINOR,
@@ -46,8 +47,7 @@ from ringfence.ledger import Caps, DeclaredOtherwise
 from ringfence.ledger.head import Heads
 from ringfence.links import letters_schema
 from ringfence.margin import market as markets
-from ringfence.margin import parameters
-from ringfence.margin.day_end import SCHEMA, DayEnd, Settled, create_day_end
+from ringfence.margin.day_end import SCHEMA, DayEnd, DaySettled, create_day_end
 
 FIRST_DAY = datetime.date(2020, 3, 6)
 MOST_CLIENTS = 100_000
@@ -131,7 +131,7 @@ class DayDone:
     number: int
     clients: int
     refused: tuple[Refused, ...]
-    settled: Settled
+    settled: DaySettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +238,7 @@ class _Run:
         self._circle.register(MEMBERS, [person.client for person in self._people])
         self._circle.limit("withdrawal", Caps(per_item_minor=WITHDRAWAL_LIMIT_MINOR))
         self._circle.limit("fee", Caps(per_day_minor=FEES_PER_CLIENT_MINOR * len(self._people)))
+        self._circle.limit("left-over", Caps(per_day_minor=LEFT_OVER_PER_CLIENT_MINOR * len(self._people)))
         transfers = Transfers(self._circle)
         for number, day in enumerate(self._plan.trading_days(), 1):
             if not self._memory.execute("SELECT FROM demo.lived WHERE day = %s", (day,)).rowcount:
@@ -303,7 +304,7 @@ class _Run:
         if written is not None:
             return Wishes.from_json(written[0])
         stands = morning(self._day_end, day)
-        wishes = wish(day, self._people, stands, markets.load(), parameters.load(), self._plan.seed)
+        wishes = wish(day, self._people, stands, markets.load(), self._day_end.rules, self._plan.seed)
         self._memory.execute(
             "INSERT INTO demo.script (day, wishes) VALUES (%s, %s)", (day, json.dumps(wishes.to_json()))
         )

@@ -17,10 +17,13 @@ from typing import Any
 
 from ringfence.custody import Deposit, Withdrawal
 from ringfence.demo.people import Person
-from ringfence.margin import CONTRACTS, Contract, Funds, Market, Position, Quote, QuoteUnknown, Trade
-from ringfence.margin.day import ClientContract
+from ringfence.margin.contracts import Contract
 from ringfence.margin.day_end import DayEnd
-from ringfence.margin.parameters import Parameters
+from ringfence.margin.funds import Funds
+from ringfence.margin.market import Market, Quote, QuoteUnknown
+from ringfence.margin.positions import ClientContract, Position, Trade
+from ringfence.margin.rules import Rules
+from ringfence.money import Rate
 
 _RECKLESS_PERCENT = 90
 _ALL = 1_000_000
@@ -65,11 +68,9 @@ class Morning:
     calls: Mapping[str, int]
 
 
-def wish(
-    day: datetime.date, people: list[Person], morning: Morning, market: Market, parameters: Parameters, seed: int
-) -> Wishes:
+def wish(day: datetime.date, people: list[Person], morning: Morning, market: Market, rules: Rules, seed: int) -> Wishes:
     """Make the wishes of `day`; the same for the same morning and seed."""
-    return _Day(day, people, morning, market, parameters, seed).wishes()
+    return _Day(day, people, morning, market, rules, seed).wishes()
 
 
 def morning(day_end: DayEnd, day: datetime.date) -> Morning:
@@ -88,14 +89,14 @@ class _Day:
         people: list[Person],
         morning: Morning,
         market: Market,
-        parameters: Parameters,
+        rules: Rules,
         seed: int,
     ) -> None:
         self._day = day
         self._people = people
         self._morning = morning
         self._market = market
-        self._parameters = parameters
+        self._contracts = [rules.contract(code, day) for code in _LARGEST_TRADE_LOTS]
         self._rng = Random(f"{seed}:{day}")
         self._first = not morning.positions and not any(funds.equity_minor for funds in morning.funds.values())
         # What each can still stake today, and what it holds while the day goes on.
@@ -106,7 +107,7 @@ class _Day:
     def wishes(self) -> Wishes:
         arrivals, deposits = self._paying_in()
         withdrawals = self._taking_out()
-        for traded in CONTRACTS.values():
+        for traded in self._contracts:
             with contextlib.suppress(QuoteUnknown):  # suspended for the day
                 self._trade(traded, self._market.quote(self._day, traded.code))
         return Wishes(arrivals, tuple(deposits), tuple(withdrawals), tuple(self._trades))
@@ -191,8 +192,8 @@ class _Day:
     def _gamble(self, traded: Contract, quote: Quote) -> None:
         """The reckless stake all that they have on their favourite, mostly on a rise."""
         for number, person in enumerate(p for p in self._people if p.boldness_percent > _RECKLESS_PERCENT):
-            favourite = list(CONTRACTS)[-1 - number % len(CONTRACTS)]
-            if traded.code == favourite and self._rng.random() < (0.1 if person.answers_calls else 0.6):
+            favourite = self._contracts[-1 - number % len(self._contracts)]
+            if traded == favourite and self._rng.random() < (0.1 if person.answers_calls else 0.6):
                 others = [p for p in self._people if p.boldness_percent <= _RECKLESS_PERCENT]
                 for other in self._rng.sample(others, min(5, len(others))):
                     pair = (person, other) if self._rng.random() < 0.9 else (other, person)
@@ -249,5 +250,5 @@ class _Day:
 
     def _stake(self, traded: Contract, price: int) -> int:
         """Margin and fee of one lot, rounded up."""
-        rates = self._parameters.rates(traded.code, self._day)
-        return traded.value_minor(1, price) * (rates.margin.parts + rates.trading_fee.parts) // rates.margin.WHOLE + 1
+        parts = traded.margin.parts + traded.fee.rate.parts
+        return traded.value_minor(1, price) * parts // Rate.WHOLE + 1

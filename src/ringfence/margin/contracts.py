@@ -1,76 +1,113 @@
-"""Contracts: what one lot is, how its price is quoted, and what a number of lots is worth.
+"""Contracts: what one lot is, how its price is quoted, and what holding it costs, all as on one day.
 
-A price is an integer of fen per quote measure (fen per gram for gold, fen per kilogram for silver), a lot
-is a whole number of quote measures, so the value of any number of lots at any price is an exact integer of
-fen. Nothing is rounded here.
+A contract is what the dated rules say of it on a day (`Rules.contract`), so a new contract is rows of a table. A price is
+an integer of fen per quote measure (fen per gram for gold, fen per kilogram for silver), a lot is a whole number of quote
+measures, so the value of any number of lots at any price is an exact integer of fen. Nothing is rounded here.
 
-Figures: SGE contract specifications; the member rules of Shanghai Pudong Development Bank repeat those of
-gold.
+    deferred    margin is held for it, it is marked every evening, and delivery can be put off for a fee
+    spot        paid in full when it is bought, delivered when it is sold
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from decimal import Decimal
 from typing import Literal
 
 from ringfence.errors import BadInput
-from ringfence.money import parse, render, unit
+from ringfence.money import Rate, apply_rate, render, round_half_up, unit
 
+Kind = Literal["deferred", "spot"]
+LimitBase = Literal["settlement", "close"]
 _MILLIGRAMS = {"g": 1_000, "kg": 1_000_000}
 _CNY = unit("CNY")
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
-    """A deferred contract: `lot_quantity` quote measures per lot, prices in steps of `tick_minor` fen.
+class Fee:
+    """What a fill costs: a rate of its value, and fen for each lot."""
 
-    `metal` is the unit that is delivered against it.
+    rate: Rate
+    per_lot_minor: int = 0
+
+    def of(self, value_minor: int, lots: int) -> int:
+        """The fee of one fill in fen, to the nearest fen and a half up."""
+        return apply_rate(value_minor, self.rate, round_half_up) + lots * self.per_lot_minor
+
+    def __str__(self) -> str:
+        return f"{render(self.per_lot_minor, _CNY)}/lot" if self.per_lot_minor else str(self.rate)
+
+
+@dataclass(frozen=True, slots=True)
+class OverdueStep:
+    """Lots that are older than `after_days` natural days pay `rate` of their value for each natural day."""
+
+    after_days: int
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A contract as it is on one day: `lot_quantity` quote measures per lot, prices in steps of `tick_minor` fen.
+
+    `metal` is the unit that is delivered against it, in milligrams; `delivery_minor` the least that is. What no rule is known
+    for, and does not need one, is None: nothing limits it. It `trades` unless it is suspended.
     """
 
     code: str
-    metal: str
-    quote_measure: Literal["g", "kg"]
+    kind: Kind
+    metal: str | None
+    measure: str
     lot_quantity: int
     tick_minor: int
+    largest_order_lots: int | None
+    limit_base: LimitBase
+    limit: Rate | None
+    margin: Rate
+    fee: Fee
+    deferred_fee: Rate
+    overdue: tuple[OverdueStep, ...]
+    delivery_minor: int | None
+    penalty: Rate | None
+    trades: bool
 
     def value_minor(self, lots: int, price_minor: int) -> int:
         """Return the value in fen of `lots` at `price_minor` fen per quote measure."""
         return lots * self.lot_quantity * price_minor
 
     def metal_minor(self, lots: int) -> int:
-        """Return the milligrams of metal in `lots`."""
-        return lots * self.lot_quantity * _MILLIGRAMS[self.quote_measure]
+        """Return the milligrams of metal in `lots`. Errors: BadInput for a contract whose lots are not weighed."""
+        if self.measure not in _MILLIGRAMS:
+            raise BadInput("contract", self.code, "a contract on metal")
+        return lots * self.lot_quantity * _MILLIGRAMS[self.measure]
+
+    def price_limits(self, base_minor: int) -> tuple[int, int | None]:
+        """The lowest and the highest price of a day that began with `base_minor`, each cut to the tick.
+
+        Source: prices of the year's limit days lie on them (2020-03-13 to 17, 2020-08-12).
+        """
+        if self.limit is None:
+            return self.tick_minor, None
+        lowest = base_minor * (Rate.WHOLE - self.limit.parts) // (Rate.WHOLE * self.tick_minor) * self.tick_minor
+        highest = base_minor * (Rate.WHOLE + self.limit.parts) // (Rate.WHOLE * self.tick_minor) * self.tick_minor
+        return max(lowest, self.tick_minor), highest
 
     def parse_price(self, text: str) -> int:
-        """Read a price such as "341.43" (CNY per quote measure) as fen.
+        """Read a price such as "341.43" (CNY per quote measure) as fen; zeros at the end may be more than the tick has.
 
-        Errors: BadInput when the text is not a plain decimal of CNY, or the price is not a positive
-        multiple of the tick.
+        Errors: BadInput when the text is not a plain decimal of CNY, or the price is not a positive multiple of the tick.
         """
-        price_minor = parse(text, _CNY)
-        if price_minor <= 0 or price_minor % self.tick_minor:
-            tick = f"{render(self.tick_minor, _CNY)} CNY/{self.quote_measure}"
+        price_minor = exact_minor(text)
+        if price_minor is None or price_minor <= 0 or price_minor % self.tick_minor:
+            tick = f"{render(self.tick_minor, _CNY)} CNY/{self.measure}"
             raise BadInput("price", text, f"a positive multiple of {self.code}'s tick, {tick}")
         return price_minor
 
 
-_KNOWN = (
-    Contract("Au(T+D)", metal="AU9995", quote_measure="g", lot_quantity=1_000, tick_minor=1),
-    Contract("mAu(T+D)", metal="AU9999", quote_measure="g", lot_quantity=100, tick_minor=1),
-    Contract("Ag(T+D)", metal="AG9999", quote_measure="kg", lot_quantity=1, tick_minor=100),
-)
-
-CONTRACTS: Mapping[str, Contract] = MappingProxyType({known.code: known for known in _KNOWN})
-
-
-def contract(code: str) -> Contract:
-    """Return the contract named `code`.
-
-    Errors: BadInput when no such contract is known; its text lists the known codes.
-    """
-    try:
-        return CONTRACTS[code]
-    except KeyError:
-        raise BadInput("contract", code, f"one of {', '.join(CONTRACTS)}") from None
+def exact_minor(text: str) -> int | None:
+    """Plain decimal text of CNY as fen, whatever zeros are at its end; None where it is none, or finer than a fen."""
+    digits = text.removeprefix("-").replace(".", "", 1) if isinstance(text, str) else ""
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18 or text.startswith((".", "-.")):
+        return None
+    minor = Decimal(text) * 100
+    return int(minor) if minor == int(minor) else None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, cast
 
 import psycopg
 from psycopg import sql
@@ -25,32 +25,32 @@ from ringfence.database import Store, migrate_ledger, sql_files
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Instruction, role
 from ringfence.margin import market as markets
-from ringfence.margin import parameters as rates_table
-from ringfence.margin.contracts import contract
-from ringfence.margin.day import ClientContract, ClientDay, DayResult, settle_day
+from ringfence.margin import rules as rule_table
 from ringfence.margin.funds import Funds
 from ringfence.margin.market import Market
-from ringfence.margin.parameters import Parameters
-from ringfence.margin.positions import Position, Trade
-from ringfence.margin.standing import standing, trades_of
+from ringfence.margin.opening import Opening, read_opening, trades_of
+from ringfence.margin.planning import LEFT_OVER, Backing, Piece, Plan, conditions, plan
+from ringfence.margin.positions import ClientContract, Position, Trade
+from ringfence.margin.rulebook import add_rules, read_rules
+from ringfence.margin.rules import Rules
+from ringfence.margin.settlement import PAYS
+from ringfence.margin.standing import standing
 
 SCHEMA = "exchange_margin"
 _ROUTES = {
     "realised": ("loss", "profit"),
     "marked": ("loss", "profit"),
     "deferred": ("deferred-paid", "deferred-received"),
+    "fee": ("fee", "fee"),
+    "overdue": ("fee", "fee"),
 }
-
-
-class ReserveExhausted(RingfenceError):
-    """A client cannot pay and neither can anybody for it: `day`, `client`, `missing_minor`. Nothing was planned."""
-
-    code = "reserve-exhausted"
-    template: ClassVar[dict[Language, str]] = {
-        "en": "{day}: {client} is short of {missing_minor} fen beyond its member's guarantee and the reserve; "
-        "nothing is booked until somebody pays in",
-        "zh": "{day}:{client} 的缺口 {missing_minor} 分超过会员保证基金与风险准备金;补入资金前不记账",
-    }
+_OTHER_SIDE = {
+    "realised": "settlement",
+    "marked": "settlement",
+    "deferred": "deferral",
+    "fee": "fees-due",
+    "overdue": "fees-due",
+}
 
 
 class PlanRefused(RingfenceError):
@@ -73,17 +73,8 @@ class DayOutOfOrder(RingfenceError):
     }
 
 
-class Piece(NamedTuple):
-    """One movement of a plan: for `client`, in fen, signed as the client sees it. A cover has the bank that pays it."""
-
-    client: str
-    what: str
-    amount_minor: int
-    bank: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
-class Settled:
+class DaySettled:
     """What a settled day did: how much was moved, who was covered and who is called."""
 
     day: datetime.date
@@ -107,6 +98,8 @@ def create_day_end(store: Store) -> None:
             sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(EXCHANGE), sql.Identifier(owner))
         )
     migrate_ledger(store, SCHEMA, owner, [], sql_files("ringfence.margin", "migrations"))
+    with store.connect() as administrator:
+        add_rules(administrator, rule_table.load())
 
 
 class DayEnd:
@@ -118,14 +111,14 @@ class DayEnd:
         guarantee_banks: Mapping[str, str],
         reserve_bank: str,
         market: Market | None = None,
-        parameters: Parameters | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self._exchange = exchange
         self._guarantee_banks = guarantee_banks
         self._reserve_bank = reserve_bank
         self._market = market or markets.load()
-        self._parameters = parameters or rates_table.load()
         self._connection = exchange.settlement.connection
+        self.rules = rules or read_rules(self._connection)
 
     # -- readings ---------------------------------------------------------------------------------------------------
 
@@ -158,15 +151,15 @@ class DayEnd:
         return calls, covers
 
     def trades(self, day: datetime.date) -> list[Trade]:
-        """The trades that were booked for `day`, in the order of their numbers."""
+        """The trades that were booked for `day`, in that order."""
         return trades_of(self._connection, day)
 
     def funds(self, day: datetime.date) -> dict[str, Funds]:
         """Every client's funds during `day`: the margin of the evening before, and of what was opened since.
 
-        Errors: ParameterUnknown.
+        Errors: RuleUnknown.
         """
-        return standing(self._connection, day, self._parameters)
+        return standing(self._connection, day, rules=self.rules)
 
     # -- the day ----------------------------------------------------------------------------------------------------
 
@@ -176,8 +169,7 @@ class DayEnd:
         Errors: BadInput for an unknown client or contract, or a trade number that was used otherwise; DayOutOfOrder.
         """
         for trade in trades:
-            contract(trade.contract)
-            trade.fills()
+            self.rules.require(trade.contract)
             for client in (trade.buyer, trade.seller):
                 if self._exchange.settlement.party(client).role != "client":
                     raise BadInput("client", client, "a client")
@@ -188,7 +180,8 @@ class DayEnd:
             return
         with self._connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO exchange_margin.trade VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                "INSERT INTO exchange_margin.trade (day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, "
+                "price_minor) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
                 [
                     (
                         day,
@@ -209,15 +202,15 @@ class DayEnd:
             if trade not in booked:
                 raise BadInput("trade_no", trade.trade_no, "a number that no other trade has")
 
-    def settle(self, day: datetime.date, transfers: Transfers) -> Settled:
+    def settle(self, day: datetime.date, transfers: Transfers) -> DaySettled:
         """Plan `day` unless it is planned, carry the plan out, and close the day in every book; meanwhile nothing is held out.
 
-        Errors: DayOutOfOrder; as settle_day; ReserveExhausted; as Transfers.cover.
+        Errors: DayOutOfOrder; as conditions and plan; as Transfers.cover.
         """
         with intake(self._exchange.settlement, frozen=True):
             return self._settle(day, transfers)
 
-    def _settle(self, day: datetime.date, transfers: Transfers) -> Settled:
+    def _settle(self, day: datetime.date, transfers: Transfers) -> DaySettled:
         if not self._is_planned(day):
             self._plan(day)
         settled = self._planned(day)
@@ -239,68 +232,79 @@ class DayEnd:
         ((last,),) = self._rows("SELECT max(day) FROM exchange_margin.planned")
         if last is not None and last >= day:
             raise DayOutOfOrder(day=day, last=last)
-        fills = [fill for trade in self.trades(day) for fill in trade.fills()]
-        result = settle_day(
-            day,
-            self.positions(),
-            fills,
-            self._market.prices(day),
-            self._parameters,
-            natural_days=calendar.load().natural_days_until_next(day),
+        opening = read_opening(self._connection, day)
+        prices = self._market.prices(day)
+        natural_days = calendar.load().natural_days_until_next(day)
+        on = conditions(opening, day, prices, self.rules, natural_days)
+        available: dict[str, int] = dict(
+            self._exchange.settlement.rows(
+                "SELECT owner, available FROM {}.balances WHERE kind = 'client-cash' AND unit = 'CNY'"
+            )
         )
-        rows = self._exchange.settlement.rows(
-            "SELECT owner, available FROM {}.balances WHERE kind = 'client-cash' AND unit = 'CNY'"
-        )
-        available: dict[str, int] = dict(rows)
-        covers = self._covers(day, result, available)
-        covered = {
-            client: sum(p.amount_minor for p in covers if p.client == client) for client in {p.client for p in covers}
-        }
-        pieces = [*covers, *(piece for client in result.clients.values() for piece in _pieces(client))]
-        requirements = [
-            (day, name, client.margin_minor, max(0, client.margin_minor - cash))
-            for name, client in result.clients.items()
-            for cash in [available[name] + covered.get(name, 0) + client.change_minor]
-        ]
+        planned = plan(day, opening, on, available, self._backing(opening))
         with self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.execute("INSERT INTO exchange_margin.planned VALUES (%s)", (day,))
-            self._insert(cursor, "piece", [(day, *piece) for piece in pieces])
             self._insert(
-                cursor,
-                "position",
-                [(day, *who, p.long_lots, p.short_lots) for who, p in sorted(result.positions().items())],
-            )
-            self._insert(cursor, "requirement", requirements)
+                cursor, "price",
+                [(day, code, p.previous_minor, p.settlement_minor, PAYS[p.direction], natural_days) for code, p in prices.items()],
+            )  # fmt: skip
+            self._insert(cursor, "piece", [(day, *piece) for piece in planned.pieces])
+            self._write_lots(cursor, planned)
+            names = [opening.clients[number] for number in planned.clients.client.tolist()]
+            self._insert(
+                cursor, "requirement",
+                [(day, *row) for row in zip(names, planned.funds.margin_minor.tolist(), planned.funds.call_minor.tolist(), strict=True)],
+            )  # fmt: skip
 
-    def _covers(self, day: datetime.date, result: DayResult, available: Mapping[str, int]) -> list[Piece]:
+    def _backing(self, opening: Opening) -> Backing:
         link = self._exchange.link.connection
         funds = {
             bank: self._exchange.clearing[bank].funds(link)
             for bank in {*self._guarantee_banks.values(), self._reserve_bank}
         }
-        guarantees = {
-            member: funds[bank].guarantees_minor.get(member, 0) for member, bank in self._guarantee_banks.items()
-        }
-        reserve = funds[self._reserve_bank].reserve_minor
-        covers = []
-        for name, client in result.clients.items():
-            missing = -(available[name] + client.change_minor)
-            if missing <= 0:
-                continue
-            member = self._exchange.settlement.party(name).member or ""
-            from_guarantee = min(missing, guarantees[member])
-            from_reserve = missing - from_guarantee
-            if from_reserve > reserve:
-                raise ReserveExhausted(day=day, client=name, missing_minor=from_reserve - reserve)
-            guarantees[member] -= from_guarantee
-            reserve -= from_reserve
-            if from_guarantee:
-                covers.append(Piece(name, "member-guarantee", from_guarantee, self._guarantee_banks[member]))
-            if from_reserve:
-                covers.append(Piece(name, "exchange-reserve", from_reserve, self._reserve_bank))
-        return covers
+        return Backing(
+            {name: self._exchange.settlement.party(name).member or "" for name in opening.clients},
+            self._guarantee_banks,
+            {member: funds[bank].guarantees_minor.get(member, 0) for member, bank in self._guarantee_banks.items()},
+            self._reserve_bank,
+            funds[self._reserve_bank].reserve_minor,
+        )
 
-    def _planned(self, day: datetime.date) -> Settled:
+    def _write_lots(self, cursor: psycopg.Cursor[Any], planned: Plan) -> None:
+        """Of lots only what the day has changed: what closing took ends, what is left of it and what is new begins."""
+        day, opening, after, closed = planned.day, planned.opening, planned.settled.lots, planned.settled.closed
+        took = [
+            (trade, side)
+            for trade, side, opened in zip(
+                *(c.tolist() for c in (closed.trade, closed.side, closed.opened)), strict=True
+            )
+            if opened < planned.on.day
+        ]
+        cursor.execute(
+            "UPDATE exchange_margin.lot SET until = %s WHERE until = 'infinity' "
+            "AND (trade, side) IN (SELECT * FROM unnest(%s::bigint[], %s::smallint[]))",
+            (day, [trade for trade, _ in took], [side for _, side in took]),
+        )
+        changed = set(took)
+        columns = (after.trade, after.side, after.client, after.contract, after.opened, after.price, after.lots)
+        self._insert(
+            cursor, "lot",
+            [
+                (trade, side, day, "infinity", opening.clients[client], opening.contracts[contract], datetime.date.fromordinal(opened), price, lots)
+                for trade, side, client, contract, opened, price, lots in zip(*(c.tolist() for c in columns), strict=True)
+                if opened == planned.on.day or (trade, side) in changed
+            ],
+        )  # fmt: skip
+        taken = (closed.fill, closed.trade, closed.side, closed.client, closed.contract, closed.lots)
+        self._insert(
+            cursor, "closed",
+            [
+                (day, int(opening.fills.trade[fill]), trade, side, opening.clients[client], opening.contracts[contract], lots)
+                for fill, trade, side, client, contract, lots in zip(*(c.tolist() for c in taken), strict=True)
+            ],
+        )  # fmt: skip
+
+    def _planned(self, day: datetime.date) -> DaySettled:
         pieces = self._rows(
             "SELECT client, what, amount_minor, bank FROM exchange_margin.piece WHERE day = %s ORDER BY client, what",
             day,
@@ -309,31 +313,35 @@ class DayEnd:
             "SELECT client, call_minor FROM exchange_margin.requirement WHERE day = %s AND call_minor > 0 ORDER BY client",
             day,
         )
-        return Settled(day, tuple(Piece(*row) for row in pieces), dict(calls))
+        return DaySettled(day, tuple(Piece(*row) for row in pieces), dict(calls))
 
     def _post(self, day: datetime.date, pieces: Iterable[Piece]) -> None:
-        """What clients receive goes first: nobody is short who is not short in the end."""
-        moves = sorted((piece for piece in pieces if piece.bank is None), key=lambda piece: piece.amount_minor < 0)
+        """What clients receive goes first: nobody is short who is not short in the end; what is left over goes last."""
+        moves = sorted(
+            (piece for piece in pieces if piece.bank is None), key=lambda p: (p.what == LEFT_OVER, p.amount_minor < 0)
+        )
         for outcome in self._exchange.settlement.post_in_batches([self._instruction(day, piece) for piece in moves]):
             if outcome.refusal:
                 raise PlanRefused(day=day, refusal=outcome.refusal)
 
     def _instruction(self, day: datetime.date, piece: Piece) -> Instruction:
         settlement = self._exchange.settlement
-        cash = settlement.account("client-cash", piece.client)
-        if piece.what == "fee":
-            route, other = "fee", settlement.account("fees-due", EXCHANGE)
+        if piece.what == LEFT_OVER:
+            route, subject = LEFT_OVER, EXCHANGE
+            path = (settlement.account("deferral", EXCHANGE), settlement.account("rounding", EXCHANGE))
         else:
-            route = _ROUTES[piece.what][piece.amount_minor > 0]
-            other = settlement.account("deferral" if piece.what == "deferred" else "settlement", EXCHANGE)
+            route, subject = _ROUTES[piece.what][piece.amount_minor > 0], piece.client
+            cash = settlement.account("client-cash", piece.client)
+            other = settlement.account(_OTHER_SIDE[piece.what], EXCHANGE)
+            path = (other, cash) if piece.amount_minor > 0 else (cash, other)
         return Instruction(
             key=f"settle:{day}:{piece.client}:{piece.what}",
             route=route,
-            subject=piece.client,
-            path=(other, cash) if piece.amount_minor > 0 else (cash, other),
+            subject=subject,
+            path=path,
             amount_minor=abs(piece.amount_minor),
             value_date=day,
-            ref=piece.what,
+            ref=piece.what if piece.what != LEFT_OVER else f"{piece.what} {piece.client}",
         )
 
     def _is_planned(self, day: datetime.date) -> bool:
@@ -348,13 +356,3 @@ class DayEnd:
             places = ", ".join(["%s"] * len(rows[0]))
             columns = " (day, client, what, amount_minor, bank)" if table == "piece" else ""
             cursor.executemany(f"INSERT INTO exchange_margin.{table}{columns} VALUES ({places})".encode(), rows)
-
-
-def _pieces(client: ClientDay) -> list[Piece]:
-    amounts = {
-        "realised": client.realised_minor,
-        "marked": client.marked_minor,
-        "fee": -client.trading_fee_minor,
-        "deferred": client.deferred_minor,
-    }
-    return [Piece(client.client, what, amount) for what, amount in amounts.items() if amount]

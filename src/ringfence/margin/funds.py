@@ -1,26 +1,37 @@
 """Funds: what a client's money is doing, by the one function that says so.
 
-    equity          cash + floating profit or loss            what the client would have, closed out now
+    equity          cash + what today's closing realised - today's fees + floating profit or loss
     margin          held for open positions
-    available       cash - margin - frozen - floating loss    may carry a new order; a floating profit may not
-    withdrawable    available - what was only freed today     may leave the circle; never below 0
-    risk degree     margin / equity
-    call            margin - equity where that is positive    to be paid in before the next session
+    available       equity - margin - frozen, a floating profit not counted    may carry a new order
+    withdrawable    available - what was only set free today                   may leave the circle; never below 0
+    risk degree     margin / equity, and the grade that goes with it
+    call            margin - equity where that is positive                     to be paid in before the next session
 
-*Cash* is the booked balance of the ledger, which at a settlement already contains the day's marked profit;
-between two settlements *floating* is the profit of open positions that is not booked yet, and 0 right after
-one. Money freed today, by a cancelled order or by closing a position together with the profit of it, serves
-trading at once and leaves from tomorrow.
+*Cash* is the booked balance of the ledger, which at a settlement already contains the day's profit and fees; between two
+settlements what was realised and is floating is not booked yet, and both are 0 right after one. Money set free today, by a
+cancelled order or by closing a position together with the profit of it, serves trading at once and leaves from tomorrow.
 
-Only here: every screen, check and statement that shows one of these figures takes it from `compute_funds`.
-Formulas: available (可用资金) and withdrawable (可提资金) as in SGE member systems; equity, risk degree and
-call as in CTP settlement statements.
+Only here: every screen, check and statement that shows one of these figures takes it from `funds_of_all`, for one client
+as for a million: one client is a column of one (`ringfence.money.columns`).
+Formulas: available (可用资金) and withdrawable (可提资金) as in SGE member systems; equity, risk degree and call as in CTP
+settlement statements.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
+from typing import Final, Literal
+
+import numpy as np
+
+from ringfence.margin.lots import Rows
+from ringfence.money.columns import Column, column, times
+
+Grade = Literal["green", "orange-call", "red-call", "red-forced-close"]
+GRADES: Final[tuple[Grade, ...]] = ("green", "orange-call", "red-call", "red-forced-close")
+# Above which risk degree, in hundredths, each grade after the first begins. The exchange's own steps are not published.
+GRADE_STEPS_PERCENT: Final = (80, 100, 150)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,7 @@ class Funds:
     available_minor: int
     withdrawable_minor: int
     call_minor: int
+    grade: Grade
 
     @property
     def risk_degree(self) -> Fraction | None:
@@ -54,29 +66,73 @@ class Funds:
         return f"{parts // 100}.{parts % 100:02d}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AllFunds(Rows):
+    """Everybody's funds in fen, as in Funds; `grade` is the place in GRADES."""
+
+    equity_minor: Column
+    margin_minor: Column
+    frozen_minor: Column
+    floating_loss_minor: Column
+    available_minor: Column
+    withdrawable_minor: Column
+    call_minor: Column
+    grade: Column
+
+    def one(self, row: int) -> Funds:
+        """The funds in one row."""
+        amounts = {field.name: int(getattr(self, field.name)[row]) for field in fields(self)}
+        grade = GRADES[amounts.pop("grade")]
+        return Funds(**amounts, grade=grade)
+
+
+def funds_of_all(
+    *,
+    cash: Column,
+    margin: Column,
+    realised: Column | int = 0,
+    fee: Column | int = 0,
+    floating: Column | int = 0,
+    frozen: Column | int = 0,
+    unfrozen: Column | int = 0,
+    released: Column | int = 0,
+) -> AllFunds:
+    """Compute funds, all amounts in fen, a row per client.
+
+    `realised` (a loss negative) and `fee` are today's and not booked yet, as is `floating`, a loss negative. `frozen` is held
+    for orders and withdrawals. Set free today: `unfrozen` from cancelled orders, `released` of margin by closing.
+    """
+    cash = cash + realised - fee
+    floating_loss = np.maximum(0, -np.asarray(floating)) + np.zeros_like(cash)
+    available = cash - margin - frozen - floating_loss
+    equity = cash + floating
+    above = [(margin > 0) & (times(margin, 100) > times(equity, step)) for step in GRADE_STEPS_PERCENT]
+    return AllFunds(
+        equity_minor=equity,
+        margin_minor=margin,
+        frozen_minor=np.zeros_like(cash) + frozen,
+        floating_loss_minor=floating_loss,
+        available_minor=available,
+        withdrawable_minor=np.maximum(0, available - unfrozen - np.maximum(0, released + np.asarray(realised))),
+        call_minor=np.maximum(0, margin - equity),
+        grade=np.sum(above, axis=0, dtype=np.int64),
+    )
+
+
 def compute_funds(
     *,
     cash_minor: int,
     margin_minor: int,
+    realised_minor: int = 0,
+    fee_minor: int = 0,
     floating_minor: int = 0,
     frozen_minor: int = 0,
-    unfrozen_today_minor: int = 0,
-    closed_today_minor: int = 0,
+    unfrozen_minor: int = 0,
+    released_minor: int = 0,
 ) -> Funds:
-    """Compute a client's funds, all amounts in fen.
-
-    `floating_minor` is signed, a loss negative. `unfrozen_today_minor` was released from freezes today;
-    `closed_today_minor` was released by closing positions today, margin and profit together.
-    """
-    floating_loss_minor = max(0, -floating_minor)
-    equity_minor = cash_minor + floating_minor
-    available_minor = cash_minor - margin_minor - frozen_minor - floating_loss_minor
-    return Funds(
-        equity_minor=equity_minor,
-        margin_minor=margin_minor,
-        frozen_minor=frozen_minor,
-        floating_loss_minor=floating_loss_minor,
-        available_minor=available_minor,
-        withdrawable_minor=max(0, available_minor - unfrozen_today_minor - closed_today_minor),
-        call_minor=max(0, margin_minor - equity_minor),
-    )
+    """Compute one client's funds; the amounts are those of `funds_of_all`."""
+    found = funds_of_all(
+        cash=column([cash_minor]), margin=column([margin_minor]), realised=realised_minor, fee=fee_minor,
+        floating=floating_minor, frozen=frozen_minor, unfrozen=unfrozen_minor, released=released_minor,
+    )  # fmt: skip
+    return found.one(0)

@@ -22,7 +22,7 @@ from typing import ClassVar
 
 from ringfence.calendar import read_frozen_table
 from ringfence.errors import BadInput, Language, RingfenceError
-from ringfence.margin import contracts
+from ringfence.margin import rules
 
 
 class Direction(StrEnum):
@@ -86,6 +86,7 @@ class Market:
         if len(days) < 2:
             raise BadInput("quotes", len(self._quotes), "quotes of at least two days")
         self.days = tuple(days[1:])
+        self.contracts = tuple(dict.fromkeys(contract for _, contract in self._quotes))
         self._opening_day = days[0]
         self._prices = self._settlement_prices()
 
@@ -95,7 +96,8 @@ class Market:
         Errors: BadInput when the contract is unknown; QuoteUnknown when it did not trade or the day is
         outside the market's.
         """
-        contracts.contract(contract)
+        if contract not in self.contracts:
+            raise BadInput("contract", contract, f"one of {', '.join(self.contracts)}")
         try:
             return self._quotes[day, contract]
         except KeyError:
@@ -141,9 +143,10 @@ def load() -> Market:
 
 
 def _quote(row: Mapping[str, str]) -> Quote:
-    traded = contracts.contract(row["contract"])
+    day = datetime.date.fromisoformat(row["date"])
+    traded = rules.load().contract(row["contract"], day)
     return Quote(
-        day=datetime.date.fromisoformat(row["date"]),
+        day=day,
         contract=traded.code,
         open_minor=traded.parse_price(row["open"]),
         high_minor=traded.parse_price(row["high"]),

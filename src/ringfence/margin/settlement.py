@@ -1,198 +1,206 @@
-"""Settlement of one contract: what a day's trades and the settlement price make of one client's position.
+"""Settlement: what a day's trades and settlement prices make of every position.
 
     realised    side x quantity x (closing price - base), for lots closed today
     marked      side x quantity x (settlement - base), for lots still open
     base        the previous settlement for lots carried into the day, the opening price for lots opened today
 
-Side is +1 for longs and -1 for shorts. Closing takes carried lots first, then the day's own lots in the
-order in which they were opened: what CTP does with a plain close (平仓) where the exchange does not tell
-closing today's lots (平今) from yesterday's (平昨). The order only divides the profit between realised and
-marked; their sum does not depend on it:
+Side is +1 for longs and -1 for shorts. That is profit marked daily (逐日盯市): it becomes cash every evening. The same
+positions by trade (逐笔对冲) count from the opening price throughout: what was closed, by trade, and what floats. Either
+divides the same profit, so
 
-    realised + marked = sold value - bought value
-                        + settlement x net quantity after - previous settlement x net quantity before
+    realised + marked = sold value - bought value + settlement x net quantity after - previous settlement x net quantity before
 
-Amounts are exact integers of fen. Three things are rounded: a fill's fee and a payer's deferred fee to the
-nearest fen with half a fen up, and a margin requirement up to the next fen, once per side.
+The deferred fee moves between longs and shorts: each lot of the paying side owes its value x rate x natural days. A lot that
+grows older than a step of its contract's overdue fee owes that too, on either side.
 
-Rules: SGE settlement rules, which mark daily in the same way as CTP's 逐日盯市; deferred fee by the SGE
-deferred trading rules.
+Four things are rounded, each once: a fill's fee to the nearest fen with half a fen up; what a client pays in deferred or
+overdue fee up to the next fen and what it receives down, so that what is left over is never less than nothing, and stands in
+an account of its own; a margin requirement up, once per side.
+
+Rules: SGE settlement rules, which mark daily in the same way as CTP's 逐日盯市; deferred fee by the SGE deferred trading
+rules. Everything is computed in columns (`ringfence.margin.lots`).
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Literal
 
-from ringfence.errors import BadInput, Language, RingfenceError
+import numpy as np
+
+from ringfence.errors import BadInput
 from ringfence.margin.contracts import Contract
+from ringfence.margin.lots import BUY, SELL, Closed, Fills, Lots, Rows, first_in_first_out
 from ringfence.margin.market import Direction, SettlementPrice
-from ringfence.margin.positions import BUY, SELL, Fill, Position, Side
-from ringfence.money import Rate, allocate, apply_rate, round_half_up, round_up
+from ringfence.money.columns import Column, apply_rates, column, sums, times
+
+_FOREVER = 2**31
+PAYS = {Direction.LONGS_PAY: BUY, Direction.SHORTS_PAY: SELL, Direction.NONE: 0}
 
 
-class ClosesTooMuch(RingfenceError):
-    """A fill closes more than is open: `trade_no`, `client`, `contract`, `asked_lots`, `held_lots`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditions:
+    """What a day is settled by: a row per contract, in the order of its numbers; prices in fen, rates in parts per 10^8.
 
-    code = "closes-too-much"
-    template: ClassVar[dict[Language, str]] = {
-        "en": "trade {trade_no}: {client} closes {asked_lots} lots of {contract} but holds {held_lots}",
-        "zh": "成交 {trade_no}:{client} 平 {contract} {asked_lots} 手,该方向仅持 {held_lots} 手",
-    }
-
-
-class UnbalancedPositions(RingfenceError):
-    """Longs and shorts of a contract are not equally many: `contract`, `long_lots`, `short_lots`."""
-
-    code = "unbalanced-positions"
-    template: ClassVar[dict[Language, str]] = {
-        "en": "{contract}: {long_lots} long lots stand against {short_lots} short lots; they must be equal",
-        "zh": "{contract}:多头 {long_lots} 手,空头 {short_lots} 手,两者必须相等",
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class ContractDay:
-    """One client's day in one contract: profits in signed fen, a loss negative, and the fee that is owed."""
-
-    realised_minor: int
-    marked_minor: int
-    fee_minor: int
-    turnover_minor: int
-    position: Position
-
-
-@dataclass(frozen=True, slots=True)
-class DeferredFee:
-    """What each client pays and receives, in fen of 0 or more; the two add up to the same total."""
-
-    payments: Mapping[str, int]
-    receipts: Mapping[str, int]
-
-
-class _OpenLots:
-    """The lots of one side during the day, and what the closed ones rose, per quote measure."""
-
-    def __init__(self, side: Side, carried: int, previous_settlement_minor: int) -> None:
-        self.side = side
-        self.held = carried
-        self.carried = carried
-        self.opened_today: deque[tuple[int, int]] = deque()
-        self.base_minor = previous_settlement_minor
-        self.closed_gain = 0
-
-    def open(self, fill: Fill) -> None:
-        self.held += fill.lots
-        self.opened_today.append((fill.lots, fill.price_minor))
-
-    def close(self, fill: Fill) -> None:
-        if fill.lots > self.held:
-            raise ClosesTooMuch(
-                trade_no=fill.trade_no,
-                client=fill.client,
-                contract=fill.contract,
-                asked_lots=fill.lots,
-                held_lots=self.held,
-            )
-        self.held -= fill.lots
-        from_carried = min(self.carried, fill.lots)
-        self.carried -= from_carried
-        self.closed_gain += from_carried * (fill.price_minor - self.base_minor)
-        remaining = fill.lots - from_carried
-        while remaining:
-            lots, opened_at = self.opened_today.popleft()
-            taken = min(lots, remaining)
-            self.closed_gain += taken * (fill.price_minor - opened_at)
-            remaining -= taken
-            if taken < lots:
-                self.opened_today.appendleft((lots - taken, opened_at))
-
-    def realised(self) -> int:
-        return self.side * self.closed_gain
-
-    def marked(self, settlement_minor: int) -> int:
-        gain = self.carried * (settlement_minor - self.base_minor)
-        gain += sum(lots * (settlement_minor - opened_at) for lots, opened_at in self.opened_today)
-        return self.side * gain
-
-
-def settle_contract(
-    contract: Contract, position: Position, fills: Iterable[Fill], price: SettlementPrice, fee_rate: Rate
-) -> ContractDay:
-    """Settle one client's `position` of the evening before and its `fills` in the order they were made.
-
-    Errors: ClosesTooMuch when a fill closes more than is open at that moment.
+    `pays` is the side that pays the deferred fee: 1 longs, -1 shorts, 0 nobody. `natural_days` runs to the next trading day.
     """
-    longs = _OpenLots(BUY, position.long_lots, price.previous_minor)
-    shorts = _OpenLots(SELL, position.short_lots, price.previous_minor)
-    fee_minor = turnover_minor = 0
-    for fill in fills:
-        value_minor = contract.value_minor(fill.lots, fill.price_minor)
-        turnover_minor += value_minor
-        fee_minor += apply_rate(value_minor, fee_rate, round_half_up)
-        if fill.offset == "open":
-            (longs if fill.side == BUY else shorts).open(fill)
-        else:
-            (shorts if fill.side == BUY else longs).close(fill)
-    return ContractDay(
-        realised_minor=contract.lot_quantity * (longs.realised() + shorts.realised()),
-        marked_minor=contract.lot_quantity
-        * (longs.marked(price.settlement_minor) + shorts.marked(price.settlement_minor)),
-        fee_minor=fee_minor,
-        turnover_minor=turnover_minor,
-        position=Position(longs.held, shorts.held),
+
+    day: int
+    natural_days: int
+    contracts: tuple[Contract, ...]
+    previous: Column
+    settlement: Column
+    pays: Column
+
+    @classmethod
+    def of(
+        cls, day: int, natural_days: int, contracts: Sequence[Contract], prices: Mapping[str, SettlementPrice]
+    ) -> Conditions:
+        """Gather them; `day` is an ordinal. Errors: BadInput where `natural_days` is less than 1; KeyError without a price."""
+        if natural_days < 1:
+            raise BadInput("natural_days", natural_days, "at least one day until the next trading day")
+        found = [prices[contract.code] for contract in contracts]
+        return cls(
+            day,
+            natural_days,
+            tuple(contracts),
+            column(price.previous_minor for price in found),
+            column(price.settlement_minor for price in found),
+            column(PAYS[price.direction] for price in found),
+        )
+
+    @property
+    def quantity(self) -> Column:
+        """Quote measures in a lot."""
+        return column(contract.lot_quantity for contract in self.contracts)
+
+    def parts(self, rate: str) -> Column:
+        """One of the contracts' rates."""
+        return column(getattr(contract, rate).parts for contract in self.contracts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Holdings(Rows):
+    """What a day made of each client's position in each contract, in fen; a row for whoever had lots or fills.
+
+    Profits and `deferred` are signed as the client sees them; fees are 0 or more. `by_trade` is what was closed and `floating`
+    what is open, counted from the opening prices. `released` is the margin that closing has set free, at the base.
+    """
+
+    client: Column
+    contract: Column
+    long_lots: Column
+    short_lots: Column
+    realised: Column
+    by_trade: Column
+    marked: Column
+    floating: Column
+    turnover: Column
+    fee: Column
+    deferred: Column
+    overdue: Column
+    margin: Column
+    released: Column
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """A settled day: holdings in the order of clients and contracts, the lots that are open after it, what was closed."""
+
+    holdings: Holdings
+    lots: Lots
+    closed: Closed
+
+
+def settle(
+    lots: Lots, fills: Fills, on: Conditions, *, margin_at: Literal["settlement", "base"] = "settlement"
+) -> Settled:
+    """Settle the `lots` of the evening before and the day's `fills`; while the day goes on margin is counted at the base.
+
+    Errors: ClosedMoreThanOpen; BadInput where an amount might not fit 64 bits.
+    """
+    after, closed = first_in_first_out(lots, fills, on.day)
+    width = len(on.contracts)
+    keys = [rows.client * width + rows.contract for rows in (lots, fills)]
+    holding = np.unique(np.concatenate(keys))
+    size = holding.size
+
+    def gathered(rows: Lots | Fills | Closed, values: Column) -> Column:
+        return sums(values, np.searchsorted(holding, rows.client * width + rows.contract), size)
+
+    quantity = on.quantity
+    base_closed, base_after = _base(closed, on), _base(after, on)
+    settlement = on.settlement[after.contract]
+    side_closed, side_after = closed.side * quantity[closed.contract], after.side * quantity[after.contract]
+    value = times(fills.lots, quantity[fills.contract], fills.price)
+    per_lot = column(contract.fee.per_lot_minor for contract in on.contracts)
+    fee_parts = column(contract.fee.rate.parts for contract in on.contracts)
+    fee = apply_rates(value, fee_parts[fills.contract], "half-up") + times(fills.lots, per_lot[fills.contract])
+    long_lots = gathered(after, np.where(after.side == BUY, after.lots, 0))
+    short_lots = gathered(after, np.where(after.side == SELL, after.lots, 0))
+    contract = holding % width
+    zero = np.zeros(size, dtype=np.int64)
+    released = apply_rates(
+        times(closed.lots, quantity[closed.contract], base_closed), on.parts("margin")[closed.contract], "down"
     )
+    valued = times(after.lots, quantity[after.contract], settlement if margin_at == "settlement" else base_after)
+    long_value = gathered(after, np.where(after.side == BUY, valued, 0))
+    short_value = gathered(after, np.where(after.side == SELL, valued, 0))
+    holdings = Holdings(
+        client=holding // width,
+        contract=contract,
+        long_lots=long_lots,
+        short_lots=short_lots,
+        realised=gathered(closed, times(closed.lots, side_closed, closed.close_price - base_closed)),
+        by_trade=gathered(closed, times(closed.lots, side_closed, closed.close_price - closed.price)),
+        marked=gathered(after, times(after.lots, side_after, settlement - base_after)),
+        floating=gathered(after, times(after.lots, side_after, settlement - after.price)),
+        turnover=gathered(fills, value),
+        fee=gathered(fills, fee),
+        deferred=_deferred(long_lots, short_lots, contract, on),
+        overdue=gathered(after, _overdue(after, on)) if any(c.overdue for c in on.contracts) else zero,
+        margin=requirement(long_value, short_value, on.parts("margin")[contract]),
+        released=gathered(closed, released),
+    )
+    return Settled(holdings, after, closed)
 
 
-def margin_requirement(contract: Contract, position: Position, settlement_minor: int, rate: Rate) -> int:
-    """Return the margin of a position in fen: `rate` of each open side's value, each rounded up to the fen.
+def requirement(long_value: Column, short_value: Column, rate_parts: Column) -> Column:
+    """The margin of positions in fen: the rate of each open side's value, each rounded up to the fen.
 
     Longs and shorts of one client are not netted.
     """
-    long_value_minor = contract.value_minor(position.long_lots, settlement_minor)
-    short_value_minor = contract.value_minor(position.short_lots, settlement_minor)
-    return apply_rate(long_value_minor, rate, round_up) + apply_rate(short_value_minor, rate, round_up)
+    margin: Column = apply_rates(long_value, rate_parts, "up") + apply_rates(short_value, rate_parts, "up")
+    return margin
 
 
-def deferred_fee(
-    contract: Contract,
-    positions: Mapping[str, Position],
-    price: SettlementPrice,
-    natural_days: int,
-    rate: Rate,
-) -> DeferredFee:
-    """Return what the deferred fee moves between the clients' `positions` after the day's trades.
-
-    Every lot of the paying side owes its value at the settlement price x `rate` x `natural_days`. A
-    client's payment is rounded once, half a fen up. What is received in all is exactly what is paid in all,
-    divided among the receiving lots by the largest remainder, clients in the order of their identifiers.
-    Nobody pays when the direction is NONE.
-
-    Errors: BadInput when `natural_days` is less than 1; UnbalancedPositions.
-    """
-    if natural_days < 1:
-        raise BadInput("natural_days", natural_days, "at least one day until the next trading day")
-    _require_balanced(contract.code, positions)
-    if price.direction is Direction.NONE:
-        return DeferredFee({}, {})
-
-    longs = {client: positions[client].long_lots for client in sorted(positions)}
-    shorts = {client: positions[client].short_lots for client in sorted(positions)}
-    payers, receivers = (longs, shorts) if price.direction is Direction.LONGS_PAY else (shorts, longs)
-    payments = {
-        client: apply_rate(contract.value_minor(lots, price.settlement_minor) * natural_days, rate, round_half_up)
-        for client, lots in payers.items()
-        if lots
-    }
-    receiving = {client: lots for client, lots in receivers.items() if lots}
-    shares = allocate(sum(payments.values()), list(receiving.values()))
-    return DeferredFee(payments, dict(zip(receiving, shares, strict=True)))
+def _base(rows: Lots | Closed, on: Conditions) -> Column:
+    based: Column = np.where(rows.opened == on.day, rows.price, on.previous[rows.contract])
+    return based
 
 
-def _require_balanced(contract: str, positions: Mapping[str, Position]) -> None:
-    long_lots = sum(position.long_lots for position in positions.values())
-    short_lots = sum(position.short_lots for position in positions.values())
-    if long_lots != short_lots:
-        raise UnbalancedPositions(contract=contract, long_lots=long_lots, short_lots=short_lots)
+def _deferred(long_lots: Column, short_lots: Column, contract: Column, on: Conditions) -> Column:
+    pays = on.pays[contract]
+    lot = times(on.settlement[contract], on.quantity[contract], on.natural_days)
+    rate = on.parts("deferred_fee")[contract]
+    paying = np.where(pays == BUY, long_lots, np.where(pays == SELL, short_lots, 0))
+    receiving = np.where(pays == BUY, short_lots, np.where(pays == SELL, long_lots, 0))
+    moved: Column = apply_rates(times(receiving, lot), rate, "down") - apply_rates(times(paying, lot), rate, "up")
+    return moved
+
+
+def _overdue(lots: Lots, on: Conditions) -> Column:
+    """Lots that will be older than a step by the next trading day owe it for each natural day until then."""
+    due = np.zeros(lots.size, dtype=np.int64)
+    for number, contract in enumerate(on.contracts):
+        of_it = np.flatnonzero(lots.contract == number)
+        age = on.day - lots.opened[of_it]
+        for step, following in zip(contract.overdue, [*contract.overdue[1:], None], strict=True):
+            until = following.after_days if following else _FOREVER
+            days = np.clip(
+                np.minimum(age + on.natural_days, until) - np.maximum(age, step.after_days), 0, on.natural_days
+            )
+            value = times(lots.lots[of_it], contract.lot_quantity, int(on.settlement[number]), days)
+            due[of_it] += apply_rates(value, column([step.rate.parts]), "up")
+    return due

@@ -1,61 +1,100 @@
 """How clients stand while a day goes on: what they have, what of it their positions bind, what may leave the circle now.
 
-The margin is that of the evening before and of what was opened since; what was closed since frees nothing before the evening.
+Lots carried into the day count from the evening's settlement price, today's from what they were opened at; both float to the
+last price of today's trades, or the evening's where there was none. Margin is by the rate of the evening before: a change
+counts from the day's settlement. What was closed today is realised at once but not booked before the evening, and what that
+set free leaves from tomorrow.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import psycopg
 
-from ringfence.margin.contracts import contract
-from ringfence.margin.funds import Funds, compute_funds
-from ringfence.margin.parameters import Parameters
-from ringfence.margin.positions import Trade
-from ringfence.money import apply_rate, round_up
-
-
-def trades_of(connection: psycopg.Connection[Any], day: datetime.date) -> list[Trade]:
-    """The trades that were booked for `day`, in the order of their numbers."""
-    rows = connection.execute(
-        "SELECT trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor "
-        "FROM exchange_margin.trade WHERE day = %s ORDER BY trade_no",
-        (day,),
-    ).fetchall()
-    return [Trade(*row) for row in rows]
+from ringfence.margin.day import by_client
+from ringfence.margin.funds import Funds, funds_of_all
+from ringfence.margin.lots import ClosedMoreThanOpen
+from ringfence.margin.market import Direction, SettlementPrice
+from ringfence.margin.opening import Opening, last_prices, read_opening
+from ringfence.margin.rulebook import read_rules
+from ringfence.margin.rules import Rules
+from ringfence.margin.settlement import Conditions, settle
+from ringfence.money.columns import Column, column
 
 
 def standing(
-    connection: psycopg.Connection[Any], day: datetime.date, parameters: Parameters, client: str | None = None
+    connection: psycopg.Connection[Any], day: datetime.date, client: str | None = None, rules: Rules | None = None
 ) -> dict[str, Funds]:
-    """The funds of every client during `day`, or of one, through a login that reads all trades. Errors: ParameterUnknown."""
-    margins: dict[str, int] = dict(
-        connection.execute(
-            "SELECT client, margin_minor FROM exchange_margin.requirement "
-            "WHERE day = (SELECT max(day) FROM exchange_margin.planned) AND (%(client)s::text IS NULL OR client = %(client)s)",
-            {"client": client},
-        ).fetchall()
-    )
-    if not connection.execute("SELECT FROM exchange_margin.planned WHERE day = %s", (day,)).rowcount:
-        _add_opened(margins, trades_of(connection, day), day, parameters)
+    """The funds of every client during `day`, or of one, by the exchange's own rules, through a login that reads all trades.
+
+    Errors: RuleUnknown.
+    """
     cash = connection.execute(
         "SELECT owner, balance, held_out FROM exchange.balances WHERE kind = 'client-cash' AND unit = 'CNY' "
-        "AND (%(client)s::text IS NULL OR owner = %(client)s)",
+        "AND (%(client)s::text IS NULL OR owner = %(client)s) ORDER BY owner",
         {"client": client},
     ).fetchall()
-    return {
-        owner: compute_funds(cash_minor=balance, margin_minor=margins.get(owner, 0), frozen_minor=held)
-        for owner, balance, held in cash
+    opening = read_opening(connection, day, client)
+    names = [owner for owner, _, _ in cash]
+    places = {name: place for place, name in enumerate(names)}
+    found = _during(
+        connection,
+        opening,
+        day,
+        rules or read_rules(connection),
+        [places[name] for name in opening.clients],
+        len(names),
+    )
+    funds = funds_of_all(
+        cash=column(balance for _, balance, _ in cash), frozen=column(held for _, _, held in cash), **found
+    )
+    return {name: funds.one(place) for place, name in enumerate(names)}
+
+
+def _during(
+    connection: psycopg.Connection[Any],
+    opening: Opening,
+    day: datetime.date,
+    rules: Rules,
+    places: list[int],
+    size: int,
+) -> dict[str, Column]:
+    """What the day has made so far of each client's positions, in columns of `size` by their `places`."""
+    evening: dict[str, int] = dict(
+        connection.execute(
+            "SELECT DISTINCT ON (contract) contract, settlement_minor FROM exchange_margin.price ORDER BY contract, day DESC"
+        ).fetchall()
+    )
+    ((settled,),) = connection.execute("SELECT max(day) FROM exchange_margin.planned").fetchall()
+    last = last_prices(opening)
+    prices = {
+        code: SettlementPrice(evening.get(code) or last[code], last.get(code) or evening[code], Direction.NONE)
+        for code in opening.contracts
     }
+    contracts = [
+        replace(rules.contract(code, day), margin=rules.contract(code, settled or day).margin)
+        for code in opening.contracts
+    ]
+    on = Conditions.of(day.toordinal(), 1, contracts, prices)
+    try:
+        days = by_client(settle(opening.lots, opening.fills, on, margin_at="base").holdings)
+    except ClosedMoreThanOpen as error:
+        raise opening.closes_too_much(error) from None
+    where = column(places)[days.client]
 
+    def spread(values: Column) -> Column:
+        spread_out = np.zeros(size, dtype=np.int64)
+        spread_out[where] = values
+        return spread_out
 
-def _add_opened(margins: dict[str, int], trades: Iterable[Trade], day: datetime.date, parameters: Parameters) -> None:
-    for trade in trades:
-        rate = parameters.rates(trade.contract, day).margin
-        value = contract(trade.contract).value_minor(trade.lots, trade.price_minor)
-        for client, offset in ((trade.buyer, trade.buyer_offset), (trade.seller, trade.seller_offset)):
-            if offset == "open":
-                margins[client] = margins.get(client, 0) + apply_rate(value, rate, round_up)
+    return {
+        "margin": spread(days.margin),
+        "realised": spread(days.realised),
+        "fee": spread(days.fee),
+        "floating": spread(days.marked),
+        "released": spread(days.released),
+    }

@@ -56,12 +56,18 @@ class Calculation:
         self.prices = {(row["date"], row["contract"]): row for row in table("sge_2020.csv")}
         self.days = sorted({day for day, _ in self.prices})
         self.rates: dict[tuple[str, str], list[tuple[str, Fraction]]] = defaultdict(list)
-        for row in table("parameters.csv"):
-            rate = Fraction(Decimal(row["rate"].removesuffix("%"))) / 100
-            self.rates[row["parameter"], row["contract"]].append((row["effective_from"], rate))
-        self.trades = rows(store, "SELECT * FROM exchange_margin.trade ORDER BY trade_no")
+        for row in table("rules.csv"):
+            if row["rule"] in ("margin", "fee", "deferred-fee") and row["value"] != "?":
+                rate = Fraction(Decimal(row["value"].removesuffix("%"))) / 100
+                self.rates[row["rule"], row["contract"]].append((row["effective_from"], rate))
+        self.trades = rows(
+            store,
+            "SELECT day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor "
+            "FROM exchange_margin.trade ORDER BY number",
+        )
         self.cash: dict[str, int] = defaultdict(int)
         self.fees = 0
+        self.left_over = 0
         # Open lots as (price, lots, carried from an earlier day), by client, contract and side.
         self.lots: dict[tuple[str, str, int], list[list[Any]]] = defaultdict(list)
 
@@ -76,7 +82,7 @@ class Calculation:
     def trade(self, day: str) -> None:
         for _, _, contract, buyer, buyer_offset, seller, seller_offset, lots, price in self.on(day):
             for client, side, offset in ((buyer, 1, buyer_offset), (seller, -1, seller_offset)):
-                fee = half_up(lots * LOT[contract] * price * self.rate("trading-fee", contract, day))
+                fee = half_up(lots * LOT[contract] * price * self.rate("fee", contract, day))
                 self.cash[client] -= fee
                 self.fees += fee
                 if offset == "open":
@@ -114,11 +120,13 @@ class Calculation:
             paying = 1 if published["fee_direction"] == "long_pays_short" else -1
             held = {side: self.held(contract, side) for side in (1, -1)}
             due = self.settlement(contract, day) * size * natural_days * self.rate("deferred-fee", contract, day)
-            paid = {client: half_up(lots * due) for client, lots in held[paying].items()}
-            for client, amount in paid.items():
-                self.cash[client] -= amount
-            for client, amount in shares(sum(paid.values()), held[-paying]).items():
-                self.cash[client] += amount
+            # Who pays rounds up, who receives down; the rest is nobody's.
+            for client, lots in held[paying].items():
+                self.cash[client] -= ceil(lots * due)
+                self.left_over += ceil(lots * due)
+            for client, lots in held[-paying].items():
+                self.cash[client] += floor(lots * due)
+                self.left_over -= floor(lots * due)
 
     def held(self, contract: str, side: int) -> dict[str, int]:
         found = {
@@ -136,16 +144,6 @@ class Calculation:
                     value = lots * size * self.settlement(contract, day)
                     margins[client] += ceil(value * self.rate("margin", contract, day))
         return margins
-
-
-def shares(total: int, weights: dict[str, int]) -> dict[str, int]:
-    """Divide by the largest remainder, the earlier name first where two remainders are the same."""
-    whole = sum(weights.values())
-    exact = {name: Fraction(total * weight, whole) for name, weight in weights.items()}
-    given = {name: floor(share) for name, share in exact.items()}
-    for name in sorted(exact, key=lambda name: (given[name] - exact[name], name))[: total - sum(given.values())]:
-        given[name] += 1
-    return given
 
 
 def test_every_evening_comes_out_to_the_fen(lived: Store) -> None:
@@ -195,6 +193,34 @@ def test_every_evening_comes_out_to_the_fen(lived: Store) -> None:
     )
     due = rows(lived, "SELECT balance FROM exchange.balances WHERE kind = 'fees-due'")
     assert calculation.fees == int(paid_out[0][0]) + int(due[0][0])
+    assert rows(lived, "SELECT balance FROM exchange.balances WHERE kind = 'rounding'") == [(calculation.left_over,)]
+    assert calculation.left_over > 0
+
+
+def test_lots_are_kept_trade_by_trade(lived: Store) -> None:
+    """Every evening's open lots are what trades opened less what others closed, and positions are their sums."""
+    open_lots = """
+        SELECT d.day, side.client, t.contract, side.side, t.number, t.lots - coalesce(sum(c.lots), 0)::integer
+        FROM exchange_margin.planned AS d
+        JOIN exchange_margin.trade AS t ON t.day <= d.day
+        CROSS JOIN LATERAL (VALUES (t.buyer, 1, t.buyer_offset), (t.seller, -1, t.seller_offset)) AS side (client, side, offs)
+        LEFT JOIN exchange_margin.closed AS c ON c.trade = t.number AND c.side = side.side AND c.day <= d.day
+        WHERE side.offs = 'open'
+        GROUP BY 1, 2, 3, 4, 5, t.lots HAVING t.lots > coalesce(sum(c.lots), 0)
+        ORDER BY 1, 2, 3, 4, 5
+    """
+    kept = """
+        SELECT d.day, l.client, l.contract, l.side::integer, l.trade, l.lots FROM exchange_margin.planned AS d
+        JOIN exchange_margin.lot AS l ON l.since <= d.day AND l.until > d.day ORDER BY 1, 2, 3, 4, 5
+    """
+    found = rows(lived, open_lots)
+    assert len(found) > 1000
+    assert found == rows(lived, kept)
+    closing = """
+        SELECT t.number, t.lots FROM exchange_margin.trade AS t WHERE 'close' IN (t.buyer_offset, t.seller_offset) ORDER BY 1
+    """
+    by_trade = "SELECT close_trade, max(lots) FROM (SELECT close_trade, client, sum(lots)::integer AS lots FROM exchange_margin.closed GROUP BY 1, 2) AS c GROUP BY 1 ORDER BY 1"
+    assert rows(lived, closing) == rows(lived, by_trade)
 
 
 def test_whoever_could_not_pay_was_covered_and_is_at_zero(lived: Store) -> None:

@@ -13,9 +13,11 @@ import pytest
 
 from ringfence import calendar
 from ringfence.errors import BadInput
-from ringfence.margin import CONTRACTS, Direction, Market, QuoteUnknown, SettlementPrice, market
+from ringfence.margin import market
+from ringfence.margin.market import Direction, Market, QuoteUnknown, SettlementPrice
 
 MARKET = market.load()
+CONTRACTS = ("Au(T+D)", "mAu(T+D)", "Ag(T+D)")
 SUSPENDED = datetime.date(2020, 3, 18)
 
 

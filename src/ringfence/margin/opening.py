@@ -1,0 +1,109 @@
+"""What a day starts from, in columns: the lots of the evening before, the day's trades, and who and what the numbers stand for."""
+
+from __future__ import annotations
+
+import datetime
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from ringfence.margin.day import ClosesTooMuch
+from ringfence.margin.lots import BUY, SELL, ClosedMoreThanOpen, Fills, Lots
+from ringfence.margin.positions import Trade
+from ringfence.money.columns import column
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opening:
+    """Open lots and fills; clients and contracts are numbered as they are listed, in the order of their names.
+
+    `trade_no` says by what number of a trade it is known, for whoever is told of it.
+    """
+
+    clients: tuple[str, ...]
+    contracts: tuple[str, ...]
+    lots: Lots
+    fills: Fills
+    trade_no: dict[int, str]
+
+    def closes_too_much(self, error: ClosedMoreThanOpen) -> ClosesTooMuch:
+        """Say by names what cannot be."""
+        return ClosesTooMuch(
+            where=f"trade {self.trade_no[int(self.fills.trade[error.fill])]}",
+            client=self.clients[int(self.fills.client[error.fill])],
+            contract=self.contracts[int(self.fills.contract[error.fill])],
+            asked_lots=error.asked,
+            held_lots=error.held,
+        )
+
+
+def read_opening(connection: psycopg.Connection[Any], day: datetime.date, client: str | None = None) -> Opening:
+    """What `day` starts from, of everybody or of one client; its fills only while it is not planned."""
+    held = connection.execute(
+        "SELECT client, contract, side, opened, trade, price_minor, lots FROM exchange_margin.lot "
+        "WHERE until = 'infinity' AND (%(client)s::text IS NULL OR client = %(client)s) "
+        "ORDER BY client, contract, side, opened, trade",
+        {"client": client},
+    ).fetchall()
+    traded = connection.execute(
+        "SELECT number, trade_no, contract, buyer, buyer_offset = 'open', seller, seller_offset = 'open', lots, price_minor "
+        "FROM exchange_margin.trade WHERE day = %(day)s AND NOT EXISTS (SELECT FROM exchange_margin.planned WHERE day = %(day)s) "
+        "AND (%(client)s::text IS NULL OR %(client)s IN (buyer, seller)) ORDER BY number",
+        {"day": day, "client": client},
+    ).fetchall()
+    fills = [
+        (who, contract, side, opens, lots, price, number)
+        for number, _, contract, buyer, buyer_opens, seller, seller_opens, lots, price in traded
+        for who, side, opens in ((buyer, BUY, buyer_opens), (seller, SELL, seller_opens))
+        if client is None or who == client
+    ]
+    clients = tuple(sorted({row[0] for row in (*held, *fills)}))
+    contracts = tuple(sorted({row[1] for row in (*held, *fills)}))
+
+    def numbered(names: Sequence[str], rows: Sequence[tuple[Any, ...]], place: int) -> list[int]:
+        return [bisect_left(names, row[place]) for row in rows]
+
+    return Opening(
+        clients,
+        contracts,
+        Lots(
+            column(numbered(clients, held, 0)),
+            column(numbered(contracts, held, 1)),
+            column(row[2] for row in held),
+            column(row[3].toordinal() for row in held),
+            *(column(row[place] for row in held) for place in (4, 5, 6)),
+        ),
+        Fills(
+            column(numbered(clients, fills, 0)),
+            column(numbered(contracts, fills, 1)),
+            *(column(int(row[place]) for row in fills) for place in (2, 3, 4, 5, 6)),
+        ),
+        {row[0]: row[1] for row in traded},
+    )
+
+
+def trades_of(connection: psycopg.Connection[Any], day: datetime.date) -> list[Trade]:
+    """The trades that were booked for `day`, in the order in which they were."""
+    rows = connection.execute(
+        "SELECT trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor "
+        "FROM exchange_margin.trade WHERE day = %s ORDER BY number",
+        (day,),
+    ).fetchall()
+    return [Trade(*row) for row in rows]
+
+
+def last_prices(opening: Opening) -> dict[str, int]:
+    """The price of each contract's last fill in it, in fen."""
+    fills = opening.fills
+    return {
+        opening.contracts[int(number)]: int(price) for number, price in zip(fills.contract, fills.price, strict=True)
+    }
+
+
+def ordinals(days: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[datetime.date]:
+    """The days of a column of ordinals."""
+    return [datetime.date.fromordinal(int(day)) for day in days]
