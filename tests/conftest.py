@@ -7,6 +7,7 @@ and drop databases called `test_...` and leave roles called `ringfence_...` behi
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -73,6 +74,21 @@ class Server:
     def clean(self) -> None:
         for database in self._templates.values():
             self.drop(database)
+
+
+@pytest.fixture(scope="session")
+def public_file() -> Callable[[str], Path]:
+    """Give the path of a file of public data, too large or not ours to keep here; or skip the test and say what it wanted."""
+    named = os.environ.get("RINGFENCE_PUBLIC_DATA")
+    places = [Path(named)] if named else sorted(Path(__file__).resolve().parents[2].glob("*/data"))
+
+    def find(name: str) -> Path:
+        for place in places:
+            if (place / name).is_file():
+                return place / name
+        pytest.skip(f"the public data file {name} is absent; RINGFENCE_PUBLIC_DATA names the folder that has it")
+
+    return find
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ from ringfence.cli import (
     person,
     ring,
     serve,
+    settle,
     statement,
     verify,
 )
@@ -59,6 +60,7 @@ app.add_typer(book.app, name="book")
 app.add_typer(link.app, name="link")
 app.add_typer(key.app, name="key")
 app.add_typer(call.app, name="call")
+app.add_typer(settle.app, name="settle")
 
 
 def _version(wanted: bool) -> None:
