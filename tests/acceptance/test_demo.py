@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from ringfence.database import Settings, Store, ledgers, stop_abandoned
+from ringfence.custody.parties import institutions
+from ringfence.database import Settings, Store, stop_abandoned
 
 SIZE = ("--clients", "60", "--seed", "7")
 
@@ -95,7 +96,7 @@ def test_a_killed_run_verifies_and_goes_on_to_the_same_end(folder: Path) -> None
         # On a slow machine the books may not be there yet.
         made = Store.open(Settings(store=folder / "store", database_url=None))
         with made as store, store.connect() as administrator:
-            there = "exchange" in ledgers(administrator)
+            there = "exchange" in institutions(administrator)
         if there:
             assert "verified" in ringfence(folder, "verify")
     assert kills

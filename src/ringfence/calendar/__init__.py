@@ -6,6 +6,17 @@ never a guess.
 """
 
 from ringfence.calendar.frozen import FrozenTable, read_frozen_table
+from ringfence.calendar.sessions import SHANGHAI, SessionName, has_night, trading_day_of
 from ringfence.calendar.trading_days import CalendarUnknown, TradingCalendar, load
 
-__all__ = ["CalendarUnknown", "FrozenTable", "TradingCalendar", "load", "read_frozen_table"]
+__all__ = [
+    "SHANGHAI",
+    "CalendarUnknown",
+    "FrozenTable",
+    "SessionName",
+    "TradingCalendar",
+    "has_night",
+    "load",
+    "read_frozen_table",
+    "trading_day_of",
+]

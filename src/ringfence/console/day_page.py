@@ -144,16 +144,18 @@ def steps(facts: _Facts, verified: Any, w: Words, *, is_open: bool) -> list[Step
 
     A step whose proof contradicts it is wrong: what ought to cancel out and does not.
     """
-    zero = {what: facts.pieces.get(what, (0, 0)) for what in ("realised", "marked", "deferred", "fee")}
+    zero = {what: facts.pieces.get(what, (0, 0)) for what in ("realised", "marked", "deferred", "left-over", "fee")}
     profit = zero["realised"][1] + zero["marked"][1]
+    left_over = zero["left-over"][1]
+    deferred = zero["deferred"][1] + left_over
     planned = sum(number for number, _ in facts.pieces.values())
     proven: list[tuple[str, bool, bool, str]] = [
         (w("Day opened, trades taken"), facts.planned or facts.closed, False,
          w("{count} trades, {lots} lots", count=count(facts.trades), lots=count(facts.lots))),
         (w("Profit and loss at the settlement price"), facts.planned, profit != 0,
          w("realised {realised}, marked {marked}; together {sum}", realised=exact(zero["realised"][1]), marked=exact(zero["marked"][1]), sum=exact(profit))),
-        (w("Deferred fees"), facts.planned, zero["deferred"][1] != 0,
-         w("{count} clients; together {sum}", count=count(zero["deferred"][0]), sum=exact(zero["deferred"][1]))),
+        (w("Deferred fees"), facts.planned, deferred != 0,
+         w("{count} clients; with {left} left over by rounding together {sum}", count=count(zero["deferred"][0]), left=exact(left_over), sum=exact(deferred))),
         (w("Trading fees"), facts.planned, zero["fee"][1] > 0,
          w("{count} clients; {sum}", count=count(zero["fee"][0]), sum=exact(zero["fee"][1]))),
         (w("Positions and margin of the evening"), facts.planned, False, w("{count} positions", count=count(facts.positions))),

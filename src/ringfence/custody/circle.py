@@ -11,11 +11,9 @@ import datetime
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import psycopg
-
 from ringfence.custody.counter import Counter, Deposit
 from ringfence.custody.exchange import Exchange, linked
-from ringfence.custody.parties import EXCHANGE, Client, Member
+from ringfence.custody.parties import EXCHANGE, Client, Member, institutions
 from ringfence.custody.registering import (
     bind_at_bank,
     bind_at_exchange,
@@ -25,7 +23,7 @@ from ringfence.custody.registering import (
 )
 from ringfence.custody.requests import create_requests
 from ringfence.custody.taking_over import take_over
-from ringfence.database import Store, ledgers
+from ringfence.database import Store
 from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import Ledger, Refusal, create_ledger, create_login
 from ringfence.ledger.head import Heads
@@ -87,17 +85,10 @@ def introduce(store: Store, banks: Iterable[str]) -> None:
 def books_here(store: Store) -> list[str]:
     """The institutions whose books are in the store: the exchange's last. Errors: NoCircle where there is none."""
     with store.connect() as administrator:
-        found = [book for book in ledgers(administrator) if _is_institution(administrator, book)]
+        found = institutions(administrator)
     if not found:
         raise NoCircle(where=store.where)
-    return sorted(found, key=lambda book: (book == EXCHANGE, book))
-
-
-def _is_institution(administrator: psycopg.Connection[Any], book: str) -> bool:
-    """Whether the institution of a book writes letters: trials and benches do not."""
-    return administrator.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{book}_letters.letter",)).fetchone() == (
-        True,
-    )
+    return found
 
 
 def banks_of(store: Store) -> list[str]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
+
+from ringfence.database import ledgers
 from ringfence.ledger import Binding, Party
 
 EXCHANGE = "exchange"
@@ -44,3 +48,14 @@ class Client:
     def binding(self) -> Binding:
         """The account, as either institution says it."""
         return Binding(self.name, self.bank, self.account_number, self.identity)
+
+
+def institutions(connection: psycopg.Connection[Any]) -> list[str]:
+    """The institutions whose books are here, the exchange's last: those that can write letters; trials and benches cannot, nor
+    one whose making was interrupted.
+    """
+    letters = {
+        schema for (schema,) in connection.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'letter'")
+    }
+    found = [book for book in ledgers(connection) if f"{book}_letters" in letters]
+    return sorted(found, key=lambda book: (book == EXCHANGE, book))

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from ringfence.custody.clearing_bank import ReportRefused
 from ringfence.custody.equation import Equation, EquationReader
-from ringfence.custody.parties import EXCHANGE
+from ringfence.custody.parties import EXCHANGE, institutions
 from ringfence.custody.reported import Reports, compare_with_reports
 from ringfence.custody.requests import signature_in, signed, words
-from ringfence.database import Store, ledgers
+from ringfence.database import Store
 from ringfence.ledger import Ledger
 from ringfence.ledger.checkpoint import Checkpoint
 from ringfence.ledger.head import HeadMismatch, Heads
@@ -90,7 +90,7 @@ def verify_circle(store: Store, banks: Sequence[str], *, since_last: bool = Fals
     Heads.check; NoLink.
     """
     with store.connect() as connection:
-        here = ledgers(connection)
+        here = institutions(connection)
     heads = Heads(store)
     books: list[Verdict] = []
     between: list[Finding] = []

@@ -140,7 +140,12 @@ class _Market:
         self._note(self._circle.arrive(day, wishes.arrivals))
         rng = Random(f"{self._plan.seed}:{day}:session")
         steps = [*self._wished(day, wishes), *self._coming_and_going(day, rng, moves)]
+        trades = list(self._trades(day, wishes))
         rng.shuffle(steps)
+        # Trades stay in their order, in between: what is closed was opened before.
+        places = sorted(rng.sample(range(len(steps) + len(trades)), len(trades)))
+        for place, step in zip(places, trades, strict=True):
+            steps.insert(place, step)
         return iter(steps)
 
     def settle(self, day: datetime.date) -> None:
@@ -157,7 +162,9 @@ class _Market:
             yield partial(self._pay_in, deposit)
         for withdrawal in wishes.withdrawals:
             yield partial(self._take_out, day, withdrawal)
-        trades = list(wishes.trades)
+
+    def _trades(self, day: datetime.date, wishes: Wishes) -> Iterator[_Step]:
+        trades = wishes.trades
         for start in range(0, len(trades), 10):
             yield partial(self._day_end.book, day, trades[start : start + 10])
 

@@ -30,13 +30,14 @@ MEMBER_READS = {
     for table in (
         "unit", "kind", "route", "party", "account", "grants", "binding", "posting", "entry", "hold", "journal", "balances", "member_total",
     )
-} | {f"exchange_margin.{table}" for table in ("planned", "settled", '"position"', "requirement")} | {
+} | {f"exchange_margin.{table}" for table in ("rule", "planned", "settled", "price", "lot", "closed", '"position"', "requirement")} | {
     f"exchange_requests.{table}" for table in ("client_key", "withdrawal", "step", "stopped", "undecided")
 }  # fmt: skip
 REQUESTS_OF_CLERK = {f"exchange_requests.{name}" for name in ("audit", "refuse", "stop")}
 REQUESTS_OF_OFFICER = {f"exchange_requests.{name}" for name in ("approve", "refuse")}
 SETTLEMENT_WRITES = {
-    f"exchange_margin.{table}" for table in ("trade", "planned", "settled", "piece", "position", "requirement")
+    f"exchange_margin.{table}"
+    for table in ("trade", "planned", "settled", "price", "piece", "lot", "closed", "requirement")
 }
 
 
@@ -177,10 +178,21 @@ def test_members_and_clients_see_their_own_margin(store: Store, member: str) -> 
         administrator.execute("INSERT INTO exchange_margin.planned VALUES (%s)", (DAY,))
         for client in CLIENTS:
             administrator.execute("INSERT INTO exchange_margin.requirement VALUES (%s, %s, 5, 0)", (DAY, client))
+            trade = administrator.execute(
+                "INSERT INTO exchange_margin.trade (day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor) "
+                "VALUES (%s, %s, 'Au(T+D)', %s, 'open', 'x', 'open', 1, 34000) RETURNING number",
+                (DAY, f"t-{client}", client),
+            ).fetchone()
+            assert trade is not None
             administrator.execute(
-                "INSERT INTO exchange_margin.position VALUES (%s, %s, 'Au(T+D)', 1, 0)", (DAY, client)
+                "INSERT INTO exchange_margin.lot VALUES (%s, 1, %s, 'infinity', %s, 'Au(T+D)', %s, 34000, 1)",
+                (*trade, DAY, client, DAY),
             )
-    for table in ("requirement", "position"):
+            administrator.execute(
+                "INSERT INTO exchange_margin.closed VALUES (%s, %s, %s, 1, %s, 'Au(T+D)', 1)",
+                (DAY, *trade, *trade, client),
+            )
+    for table in ("requirement", "position", "lot", "closed"):
         for login, seen in (
             (member, ["m1-ann", "m1-bo"]),
             (role("exchange", "window"), []),
@@ -280,6 +292,7 @@ def test_nobody_but_the_owner_writes_a_ledgers_tables(store: Store) -> None:
                 AND has_table_privilege(r.oid, c.oid, privilege)
                 AND NOT (r.rolname = 'ringfence_exchange_settlement' AND privilege = 'INSERT'
                     AND n.nspname || '.' || c.relname = ANY (%s))
+                AND NOT (r.rolname = 'ringfence_exchange_officer' AND privilege = 'INSERT' AND c.relname = 'rule')
                 AND NOT r.rolname LIKE 'pg\\_%%'
             """,
             (list(SCHEMAS), list(SETTLEMENT_WRITES)),
