@@ -42,14 +42,14 @@ def withdrawable(connection: psycopg.Connection[Any], client: str) -> int:
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         ((day,),) = connection.execute("SELECT day FROM exchange.head").fetchall()
-        funds = standing(connection, day, client).get(client)
+        funds = standing(connection, day, [client]).get(client)
     return funds.withdrawable_minor if funds else 0
 
 
 def six_checks(connection: psycopg.Connection[Any], request: Request, limit_minor: int | None) -> Checks:
     """Look at everything, within the transaction of `connection`, which reads one moment."""
     ((day, version),) = connection.execute("SELECT day, posting FROM exchange.head").fetchall()
-    funds = standing(connection, day, request.client).get(request.client)
+    funds = standing(connection, day, [request.client]).get(request.client)
     return Checks(
         version,
         (

@@ -21,6 +21,7 @@ from ringfence.cli import (
     bench,
     book,
     call,
+    contract,
     demo,
     export,
     grant,
@@ -28,6 +29,7 @@ from ringfence.cli import (
     journal,
     key,
     link,
+    order,
     person,
     ring,
     serve,
@@ -61,6 +63,8 @@ app.add_typer(link.app, name="link")
 app.add_typer(key.app, name="key")
 app.add_typer(call.app, name="call")
 app.add_typer(settle.app, name="settle")
+app.add_typer(order.app, name="order")
+app.add_typer(contract.app, name="contract")
 
 
 def _version(wanted: bool) -> None:

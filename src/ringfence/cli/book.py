@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -12,7 +11,7 @@ import typer
 from ringfence.cli.options import LanguageOption, StoreOption, day_argument, existing_store, settings, spoken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ringfence.custody import Client, Member
     from ringfence.errors import Language
@@ -162,34 +161,20 @@ def _day(store: Path | None, language: Language, day: datetime.date, *, opens: b
     typer.echo(said.format(day=day, books=", ".join([EXCHANGE, *exchange.banks])))
 
 
-def _rows(option: str, file: Path, columns: tuple[str, ...], make: Callable[[dict[str, str]], T]) -> list[T]:
+def _rows(option: str, file: Path, columns: tuple[str, ...], make: Callable[[Mapping[str, str]], T]) -> list[T]:
     """The rows of a CSV file. Errors: BadInput with line and column; nothing is registered."""
-    from ringfence.errors import BadInput
+    from ringfence.cli.tables import rows
 
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.DictReader(opened)
-            missing = [name for name in columns if name not in (reader.fieldnames or [])]
-            if missing:
-                raise BadInput(option, f"{file}, line 1", f"a header with the columns {', '.join(columns)}")
-            rows = []
-            for row in reader:
-                empty = [name for name in columns if name != "title" and not (row[name] or "").strip()]
-                if empty:
-                    raise BadInput(option, f"{file}, line {reader.line_num}", f"something under {empty[0]}")
-                rows.append(make({name: (row[name] or "").strip() for name in columns}))
-            return rows
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(option, str(file), f"a CSV file in UTF-8 that can be read ({error})") from error
+    return [make(row.cells) for row in rows(option, file, columns, ("title",))]
 
 
-def _member(row: dict[str, str]) -> Member:
+def _member(row: Mapping[str, str]) -> Member:
     from ringfence.custody import Member
 
     return Member(row["name"], row["bank"], row["title"] or None)
 
 
-def _client(row: dict[str, str]) -> Client:
+def _client(row: Mapping[str, str]) -> Client:
     from ringfence.custody import Client
 
     number, identity = row["account_number"], row["identity"]

@@ -35,7 +35,10 @@ _WORDS: dict[str, dict[str, str]] = {
     "checks": {"en": "money equation: checks at commits", "zh": "资金恒等式:提交时检查次数"},
     "failures": {"en": "money equation: failures", "zh": "资金恒等式:不成立次数"},
     "transit": {"en": "member accounts seen not zero at a commit", "zh": "提交时会员账户非零次数"},
-    "refused": {"en": "refused: wrong payees, overdrawn requests", "zh": "拒绝:收款账户不符、超额申请"},
+    "refused": {
+        "en": "refused: wrong payees, overdrawn requests, orders beyond their means",
+        "zh": "拒绝:收款账户不符、超额申请、资金不足的委托",
+    },
     "calls": {"en": "clients called for margin", "zh": "追加保证金人次"},
     "covers": {"en": "losses covered by a guarantee or the reserve", "zh": "由保证基金或准备金代付次数"},
     "seconds": {"en": "seconds", "zh": "秒"},

@@ -296,5 +296,5 @@ def _funds(visitor: Visitor) -> Funds:
     """What the client has and what may leave now, as the exchange knows it for this one client."""
     client = visitor.person.party
     with visitor.service.logins.reading(role(EXCHANGE, "supervisor")) as connection:
-        found = standing(connection, head(connection, EXCHANGE).day, client)
+        found = standing(connection, head(connection, EXCHANGE).day, [client])
     return found.get(client) or compute_funds(cash_minor=0, margin_minor=0)

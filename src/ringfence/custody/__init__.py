@@ -35,7 +35,7 @@ from ringfence.custody.circle import (
 from ringfence.custody.clearing_bank import ClearingBank, ReportRefused
 from ringfence.custody.counter import Counter, Deposit
 from ringfence.custody.equation import BankSide, Equation, EquationReader
-from ringfence.custody.exchange import Exchange, NoLink, intake, linked
+from ringfence.custody.exchange import Exchange, NoLink, deciding, intake, linked
 from ringfence.custody.live import Credit, Deposited, Live
 from ringfence.custody.orders import OrderRefused
 from ringfence.custody.parties import CLEARING, EXCHANGE, Client, Member
@@ -94,6 +94,7 @@ __all__ = [
     "create_book",
     "create_circle",
     "create_post",
+    "deciding",
     "intake",
     "introduce",
     "linked",

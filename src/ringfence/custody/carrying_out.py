@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from ringfence.custody.clearing_bank import ClearingBank
-from ringfence.custody.exchange import Exchange, intake
+from ringfence.custody.exchange import Exchange, deciding
 from ringfence.custody.refusals import Refusals
 from ringfence.custody.repeating import Repeating
 from ringfence.custody.requests import NotSigned, Request, limit_minor, requests
@@ -92,7 +92,7 @@ class CarryingOut:
             clerk.refresh()
         asked = Withdrawal(request.key, request.client, request.amount_minor, request.payee, request.ref)
         approved = request.by("approved") is not None
-        with intake(clerk, frozen=False):
+        with deciding(clerk):
             most = self._withdrawable(clerk.connection, request.client)
             refused = transfers.withdraw(clerk.day, [asked], {request.client: most}, second=lambda withdrawal: approved)
         for refusal in refused:

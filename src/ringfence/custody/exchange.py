@@ -75,6 +75,16 @@ def intake(ledger: Ledger, *, frozen: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def deciding(ledger: Ledger) -> Iterator[None]:
+    """Decide alone what a client may still use, and hold it: no order and no withdrawal counts on what another has just taken.
+
+    As `intake`, nothing is settled meanwhile.
+    """
+    with intake(ledger, frozen=False), locked(ledger.connection, "ringfence deciding"):
+        yield
+
+
+@contextlib.contextmanager
 def alone(ledger: Ledger, what: Literal["take over", "order"], bank: str) -> Iterator[None]:
     """One of the exchange's processes at a time does that with a bank; who comes second finds it done. A lock of the database."""
     with locked(ledger.connection, f"ringfence {what} {bank}"):

@@ -30,10 +30,13 @@ from ringfence.database import Logins, Store
 from ringfence.demo.asking import Asking
 from ringfence.demo.people import BANKS, MEMBERS, RESERVE_BANK, people
 from ringfence.demo.run import Plan, alone, last_of_month
+from ringfence.demo.trading import trade
 from ringfence.demo.wishes import Wishes, morning, wish
 from ringfence.ledger import Instruction, Refusal
 from ringfence.margin import market as markets
 from ringfence.margin.day_end import DayEnd
+from ringfence.margin.orders import Orders
+from ringfence.margin.positions import Trade
 
 SECONDS_A_DAY = 60.0
 # Of a day, the session; the settlement and the night are the rest.
@@ -129,6 +132,7 @@ class _Market:
         self._clients = {person.client.name: person.client for person in self._people}
         self._transfers = Transfers(circle)
         self._day_end = DayEnd(circle, {member.name: member.bank for member in MEMBERS}, RESERVE_BANK)
+        self._orders = Orders(circle, self._day_end.rules, markets.load())
 
     def session(self, day: datetime.date, moves: int) -> Iterator[_Step]:
         """The steps of a day's session, about so many, in an order that follows from the day and the seed."""
@@ -166,7 +170,13 @@ class _Market:
     def _trades(self, day: datetime.date, wishes: Wishes) -> Iterator[_Step]:
         trades = wishes.trades
         for start in range(0, len(trades), 10):
-            yield partial(self._day_end.book, day, trades[start : start + 10])
+            yield partial(self._trade, day, trades[start : start + 10])
+
+    def _trade(self, day: datetime.date, trades: Sequence[Trade]) -> None:
+        for refused in trade(self._orders, day, trades):
+            order, reason = refused.order, (refused.error.text("en"), refused.error.text("zh"))
+            value = self._day_end.rules.contract(order.contract, day).value_minor(order.lots, order.price_minor)
+            self._refusals.tell(order.client, value, "K8", reason, bank=self._clients[order.client].bank)
 
     # -- coming and going -----------------------------------------------------------------------------------------------
 
@@ -195,7 +205,7 @@ class _Market:
             self._pay_in(Deposit(f"in:{day}:{number}", name, amount - amount % 100, client.account_number))
 
     def _some_out(self, day: datetime.date, number: int, name: str, percent: int) -> None:
-        most = self._day_end.funds(day)[name].withdrawable_minor
+        most = self._day_end.funds(day, [name])[name].withdrawable_minor
         amount = most * percent // 100
         if amount >= _SMALLEST_MINOR:
             account = self._clients[name].account_number
@@ -203,13 +213,13 @@ class _Market:
 
     def _sign_for_some(self, day: datetime.date, number: int, name: str, percent: int) -> None:
         """Somebody asks in signed words, and waits for the exchange's persons: whoever looks at the pages."""
-        amount = self._day_end.funds(day)[name].withdrawable_minor * percent // 100
+        amount = self._day_end.funds(day, [name])[name].withdrawable_minor * percent // 100
         if self._asking is not None and amount >= _SMALLEST_MINOR:
             self._asking.ask(f"{day}:{number}", self._clients[name], amount - amount % 100)
 
     def _to_another(self, day: datetime.date, number: int, name: str, account: str) -> None:
         """Somebody asks to be paid to another client's account."""
-        most = self._day_end.funds(day)[name].withdrawable_minor
+        most = self._day_end.funds(day, [name])[name].withdrawable_minor
         if most >= _SMALLEST_MINOR:
             self._take_out(day, Withdrawal(f"elsewhere:{day}:{number}", name, _SMALLEST_MINOR, account), most)
 
@@ -231,7 +241,7 @@ class _Market:
 
     def _take_out(self, day: datetime.date, withdrawal: Withdrawal, most: int | None = None) -> None:
         if most is None:
-            most = self._day_end.funds(day)[withdrawal.client].withdrawable_minor
+            most = self._day_end.funds(day, [withdrawal.client])[withdrawal.client].withdrawable_minor
         self._note(self._transfers.withdraw(day, [withdrawal], {withdrawal.client: most}, second=lambda asked: True))
 
     def _note(self, refused: Sequence[Refused], bank: str | None = None) -> None:

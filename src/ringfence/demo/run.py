@@ -41,6 +41,7 @@ from ringfence.demo.people import (
     Person,
     people,
 )
+from ringfence.demo.trading import RefusedOrder, trade
 from ringfence.demo.wishes import Wishes, morning, wish
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Caps, DeclaredOtherwise
@@ -48,6 +49,7 @@ from ringfence.ledger.head import Heads
 from ringfence.links import letters_schema
 from ringfence.margin import market as markets
 from ringfence.margin.day_end import SCHEMA, DayEnd, DaySettled, create_day_end
+from ringfence.margin.orders import Orders
 
 FIRST_DAY = datetime.date(2020, 3, 6)
 MOST_CLIENTS = 100_000
@@ -130,7 +132,7 @@ class DayDone:
     day: datetime.date
     number: int
     clients: int
-    refused: tuple[Refused, ...]
+    refused: tuple[Refused | RefusedOrder, ...]
     settled: DaySettled
 
 
@@ -233,6 +235,7 @@ class _Run:
         self._show = show
         self._people: list[Person] = people(plan.clients, plan.seed)
         self._day_end = DayEnd(circle, {member.name: member.bank for member in MEMBERS}, RESERVE_BANK)
+        self._orders = Orders(circle, self._day_end.rules, markets.load())
 
     def live(self, *, went_on: bool) -> Result:
         self._circle.register(MEMBERS, [person.client for person in self._people])
@@ -279,7 +282,7 @@ class _Run:
         ]
         withdrawable = {client: funds.withdrawable_minor for client, funds in self._day_end.funds(day).items()}
         refused += transfers.withdraw(day, wishes.withdrawals, withdrawable, second=lambda withdrawal: True)
-        self._day_end.book(day, wishes.trades)
+        turned_away = [] if self._day_end.is_planned(day) else trade(self._orders, day, wishes.trades)
         if last_of_month(day):
             refused += transfers.pay_out_fees(day, f"fees:{day}", RESERVE_BANK)
         settled = self._day_end.settle(day, transfers)
@@ -290,14 +293,14 @@ class _Run:
             "INSERT INTO demo.lived VALUES (%s, %s, %s, %s, %s, %s)",
             (
                 day,
-                len(refused),
+                len(refused) + len(turned_away),
                 watch.checks,
                 len(watch.failures),
                 watch.transit_nonzero,
                 (time.monotonic_ns() - started) // 1000,
             ),
         )
-        return DayDone(day, number, len(self._people), tuple(refused), settled)
+        return DayDone(day, number, len(self._people), (*refused, *turned_away), settled)
 
     def _wishes(self, day: datetime.date) -> Wishes:
         written = self._memory.execute("SELECT wishes FROM demo.script WHERE day = %s", (day,)).fetchone()

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
+from ringfence import calendar
 from ringfence.custody import Deposit, Withdrawal
 from ringfence.demo.people import Person
 from ringfence.margin.contracts import Contract
@@ -96,6 +97,8 @@ class _Day:
         self._people = people
         self._morning = morning
         self._market = market
+        evening = calendar.load().previous_trading_day(day)
+        self._evening = {code: rules.contract(code, evening) for code in _LARGEST_TRADE_LOTS}
         self._contracts = [rules.contract(code, day) for code in _LARGEST_TRADE_LOTS]
         self._rng = Random(f"{seed}:{day}")
         self._first = not morning.positions and not any(funds.equity_minor for funds in morning.funds.values())
@@ -208,15 +211,16 @@ class _Day:
         lots = min(
             lots,
             closes_short or self._can_open(buyer, traded, price),
-            closes_long or self._can_open(seller, traded, price),
+            closes_long or self._can_open(seller, traded, self._highest(traded)),
         )
         if lots <= 0:
             return 0
         self._apply(buyer, traded, price, lots, opens_side=None if closes_short else 0, closes_side=1)
         self._apply(seller, traded, price, lots, opens_side=None if closes_long else 1, closes_side=0)
+        number = f"{self._day:%Y%m%d}-{len(self._trades) + 1:05d}"
         self._trades.append(
             Trade(
-                trade_no=f"{self._day:%Y%m%d}-{len(self._trades) + 1:05d}",
+                trade_no=number,
                 contract=traded.code,
                 buyer=buyer.client.name,
                 buyer_offset="close" if closes_short else "open",
@@ -224,6 +228,8 @@ class _Day:
                 seller_offset="close" if closes_long else "open",
                 lots=lots,
                 price_minor=price,
+                buyer_order=f"{number}-b",
+                seller_order=f"{number}-s",
             )
         )
         return lots
@@ -236,7 +242,8 @@ class _Day:
             held[closes_side] -= lots
         else:
             held[opens_side] += lots
-            self._free[person.client.name] -= self._stake(traded, price) * lots
+            dearest = self._highest(traded) if opens_side else price
+            self._free[person.client.name] -= self._stake(traded, dearest) * lots
 
     def _holding(self, person: Person, traded: Contract) -> tuple[int, int]:
         long_lots, short_lots = self._held.get((person.client.name, traded.code), (0, 0))
@@ -248,7 +255,12 @@ class _Day:
         stakes = self._free.get(person.client.name, 0) * person.boldness_percent // 100
         return stakes // self._stake(traded, price)
 
+    def _highest(self, traded: Contract) -> int:
+        """The dearest that a sale can become."""
+        previous = self._market.prices(self._day)[traded.code].previous_minor
+        return traded.price_limits(previous)[1] or previous
+
     def _stake(self, traded: Contract, price: int) -> int:
-        """Margin and fee of one lot, rounded up."""
-        parts = traded.margin.parts + traded.fee.rate.parts
+        """Margin and fee of one lot, rounded up; the margin by the rate of the evening before."""
+        parts = self._evening[traded.code].margin.parts + traded.fee.rate.parts
         return traded.value_minor(1, price) * parts // Rate.WHOLE + 1

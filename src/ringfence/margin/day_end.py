@@ -22,13 +22,14 @@ from psycopg import sql
 from ringfence import calendar
 from ringfence.custody import EXCHANGE, Cover, CoverSource, Exchange, Transfers, intake
 from ringfence.database import Store, migrate_ledger, sql_files
-from ringfence.errors import BadInput, Language, RingfenceError
+from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import Instruction, role
 from ringfence.margin import market as markets
 from ringfence.margin import rules as rule_table
 from ringfence.margin.funds import Funds
 from ringfence.margin.market import Market
 from ringfence.margin.opening import Opening, read_opening, trades_of
+from ringfence.margin.order_state import cancel_rest, states
 from ringfence.margin.planning import LEFT_OVER, Backing, Piece, Plan, conditions, plan
 from ringfence.margin.positions import ClientContract, Position, Trade
 from ringfence.margin.rulebook import add_rules, read_rules
@@ -99,7 +100,8 @@ def create_day_end(store: Store) -> None:
         )
     migrate_ledger(store, SCHEMA, owner, [], sql_files("ringfence.margin", "migrations"))
     with store.connect() as administrator:
-        add_rules(administrator, rule_table.load())
+        if not administrator.execute("SELECT FROM exchange_margin.rule LIMIT 1").rowcount:
+            add_rules(administrator, rule_table.load())
 
 
 class DayEnd:
@@ -121,6 +123,10 @@ class DayEnd:
         self.rules = rules or read_rules(self._connection)
 
     # -- readings ---------------------------------------------------------------------------------------------------
+
+    def is_planned(self, day: datetime.date) -> bool:
+        """Whether it is decided what `day` moves; nothing is traded on it any more."""
+        return bool(self._rows("SELECT FROM exchange_margin.planned WHERE day = %s", day))
 
     def is_settled(self, day: datetime.date) -> bool:
         """Whether everything of `day` is posted and closed."""
@@ -154,64 +160,28 @@ class DayEnd:
         """The trades that were booked for `day`, in that order."""
         return trades_of(self._connection, day)
 
-    def funds(self, day: datetime.date) -> dict[str, Funds]:
-        """Every client's funds during `day`: the margin of the evening before, and of what was opened since.
+    def funds(self, day: datetime.date, clients: Sequence[str] | None = None) -> dict[str, Funds]:
+        """Every client's funds during `day`, or some clients': the margin of the evening before, and of what was opened since.
 
         Errors: RuleUnknown.
         """
-        return standing(self._connection, day, rules=self.rules)
+        return standing(self._connection, day, clients, self.rules)
 
     # -- the day ----------------------------------------------------------------------------------------------------
-
-    def book(self, day: datetime.date, trades: Sequence[Trade]) -> None:
-        """Book trades of `day`; one that is booked already, with the same figures, is left alone.
-
-        Errors: BadInput for an unknown client or contract, or a trade number that was used otherwise; DayOutOfOrder.
-        """
-        for trade in trades:
-            self.rules.require(trade.contract)
-            for client in (trade.buyer, trade.seller):
-                if self._exchange.settlement.party(client).role != "client":
-                    raise BadInput("client", client, "a client")
-        if self._is_planned(day):
-            booked = set(self.trades(day))
-            if not set(trades) <= booked:
-                raise DayOutOfOrder(day=day, last=day)
-            return
-        with self._connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO exchange_margin.trade (day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, "
-                "price_minor) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                [
-                    (
-                        day,
-                        t.trade_no,
-                        t.contract,
-                        t.buyer,
-                        t.buyer_offset,
-                        t.seller,
-                        t.seller_offset,
-                        t.lots,
-                        t.price_minor,
-                    )
-                    for t in trades
-                ],
-            )
-        booked = set(self.trades(day))
-        for trade in trades:
-            if trade not in booked:
-                raise BadInput("trade_no", trade.trade_no, "a number that no other trade has")
 
     def settle(self, day: datetime.date, transfers: Transfers) -> DaySettled:
         """Plan `day` unless it is planned, carry the plan out, and close the day in every book; meanwhile nothing is held out.
 
+        What is left of orders is cancelled first.
+
         Errors: DayOutOfOrder; as conditions and plan; as Transfers.cover.
         """
         with intake(self._exchange.settlement, frozen=True):
+            cancel_rest(self._exchange.settlement, states(self._connection, day, open_only=True))
             return self._settle(day, transfers)
 
     def _settle(self, day: datetime.date, transfers: Transfers) -> DaySettled:
-        if not self._is_planned(day):
+        if not self.is_planned(day):
             self._plan(day)
         settled = self._planned(day)
         if self.is_settled(day):
@@ -343,9 +313,6 @@ class DayEnd:
             value_date=day,
             ref=piece.what if piece.what != LEFT_OVER else f"{piece.what} {piece.client}",
         )
-
-    def _is_planned(self, day: datetime.date) -> bool:
-        return bool(self._rows("SELECT FROM exchange_margin.planned WHERE day = %s", day))
 
     def _rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query.encode(), parameters).fetchall()

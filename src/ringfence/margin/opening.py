@@ -41,25 +41,25 @@ class Opening:
         )
 
 
-def read_opening(connection: psycopg.Connection[Any], day: datetime.date, client: str | None = None) -> Opening:
-    """What `day` starts from, of everybody or of one client; its fills only while it is not planned."""
+def read_opening(connection: psycopg.Connection[Any], day: datetime.date, only: Sequence[str] | None = None) -> Opening:
+    """What `day` starts from, of everybody or of some; its fills only while it is not planned."""
     held = connection.execute(
         "SELECT client, contract, side, opened, trade, price_minor, lots FROM exchange_margin.lot "
-        "WHERE until = 'infinity' AND (%(client)s::text IS NULL OR client = %(client)s) "
+        "WHERE until = 'infinity' AND (%(only)s::text[] IS NULL OR client = ANY (%(only)s)) "
         "ORDER BY client, contract, side, opened, trade",
-        {"client": client},
+        {"only": None if only is None else list(only)},
     ).fetchall()
     traded = connection.execute(
         "SELECT number, trade_no, contract, buyer, buyer_offset = 'open', seller, seller_offset = 'open', lots, price_minor "
         "FROM exchange_margin.trade WHERE day = %(day)s AND NOT EXISTS (SELECT FROM exchange_margin.planned WHERE day = %(day)s) "
-        "AND (%(client)s::text IS NULL OR %(client)s IN (buyer, seller)) ORDER BY number",
-        {"day": day, "client": client},
+        "AND (%(only)s::text[] IS NULL OR ARRAY[buyer, seller] && %(only)s) ORDER BY number",
+        {"day": day, "only": None if only is None else list(only)},
     ).fetchall()
     fills = [
         (who, contract, side, opens, lots, price, number)
         for number, _, contract, buyer, buyer_opens, seller, seller_opens, lots, price in traded
         for who, side, opens in ((buyer, BUY, buyer_opens), (seller, SELL, seller_opens))
-        if client is None or who == client
+        if only is None or who in only
     ]
     clients = tuple(sorted({row[0] for row in (*held, *fills)}))
     contracts = tuple(sorted({row[1] for row in (*held, *fills)}))
@@ -89,7 +89,7 @@ def read_opening(connection: psycopg.Connection[Any], day: datetime.date, client
 def trades_of(connection: psycopg.Connection[Any], day: datetime.date) -> list[Trade]:
     """The trades that were booked for `day`, in the order in which they were."""
     rows = connection.execute(
-        "SELECT trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor "
+        "SELECT trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor, buyer_order, seller_order "
         "FROM exchange_margin.trade WHERE day = %s ORDER BY number",
         (day,),
     ).fetchall()

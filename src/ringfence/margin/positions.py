@@ -26,7 +26,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A matched trade: one number of lots at one price, in fen per quote measure, between a buyer and a seller.
+    """A matched trade: one number of lots at one price, in fen per quote measure, between the orders of a buyer and a seller.
 
     Errors: BadInput where an offset, the lots or the price cannot be, or buyer and seller are one.
     """
@@ -39,6 +39,8 @@ class Trade:
     seller_offset: Offset
     lots: int
     price_minor: int
+    buyer_order: str
+    seller_order: str
 
     def __post_init__(self) -> None:
         for field in ("buyer_offset", "seller_offset"):

@@ -161,12 +161,12 @@ def parse_rows(lines: Iterable[str], where: str) -> list[Rule]:
     return rows
 
 
-def read_file(file: Path) -> Rules:
+def read_file(file: Path, option: str = "--rules") -> Rules:
     """The rules in a file of the packaged table's form. Errors: BadInput with file, line, column and value."""
     try:
         lines = file.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput("--rules", str(file), f"a CSV file in UTF-8 that can be read ({error})") from error
+        raise BadInput(option, str(file), f"a CSV file in UTF-8 that can be read ({error})") from error
     return Rules(parse_rows(lines, file.name))
 
 

@@ -9,6 +9,7 @@ set free leaves from tomorrow.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,18 +28,21 @@ from ringfence.money.columns import Column, column
 
 
 def standing(
-    connection: psycopg.Connection[Any], day: datetime.date, client: str | None = None, rules: Rules | None = None
+    connection: psycopg.Connection[Any],
+    day: datetime.date,
+    clients: Sequence[str] | None = None,
+    rules: Rules | None = None,
 ) -> dict[str, Funds]:
-    """The funds of every client during `day`, or of one, by the exchange's own rules, through a login that reads all trades.
+    """The funds of every client during `day`, or of some, by the exchange's own rules, through a login that reads all trades.
 
     Errors: RuleUnknown.
     """
     cash = connection.execute(
         "SELECT owner, balance, held_out FROM exchange.balances WHERE kind = 'client-cash' AND unit = 'CNY' "
-        "AND (%(client)s::text IS NULL OR owner = %(client)s) ORDER BY owner",
-        {"client": client},
+        "AND (%(clients)s::text[] IS NULL OR owner = ANY (%(clients)s)) ORDER BY owner",
+        {"clients": None if clients is None else list(clients)},
     ).fetchall()
-    opening = read_opening(connection, day, client)
+    opening = read_opening(connection, day, clients)
     names = [owner for owner, _, _ in cash]
     places = {name: place for place, name in enumerate(names)}
     found = _during(
@@ -49,8 +53,19 @@ def standing(
         [places[name] for name in opening.clients],
         len(names),
     )
+    given_back: dict[str, int] = dict(
+        connection.execute(
+            "SELECT o.client, sum(c.released_minor)::bigint FROM exchange_margin.cancelled AS c "
+            "JOIN exchange_margin.orders AS o USING (order_no) "
+            "WHERE o.day = %(day)s AND (%(clients)s::text[] IS NULL OR o.client = ANY (%(clients)s)) GROUP BY o.client",
+            {"day": day, "clients": None if clients is None else list(clients)},
+        ).fetchall()
+    )
     funds = funds_of_all(
-        cash=column(balance for _, balance, _ in cash), frozen=column(held for _, _, held in cash), **found
+        unfrozen=column(given_back.get(name, 0) for name in names),
+        cash=column(balance for _, balance, _ in cash),
+        frozen=column(held for _, _, held in cash),
+        **found,
     )
     return {name: funds.one(place) for place, name in enumerate(names)}
 

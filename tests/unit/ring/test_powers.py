@@ -18,6 +18,7 @@ def test_no_member_has_a_hand_in_client_money_but_by_the_trades_it_brings() -> N
     # Its own guarantee it puts up itself; of its clients it brings orders.
     assert {place: found for place, found in hands.items() if found} == {
         ("bank", "guarantee"): [Hand("brings", proof="member-order")],
+        ("exchange", "order"): [Hand("brings", proof="trade")],
         ("exchange", "loss"): [Hand("brings", proof="trade")],
         ("exchange", "profit"): [Hand("brings", proof="trade")],
     }

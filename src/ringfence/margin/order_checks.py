@@ -1,0 +1,136 @@
+"""The checks of an order, for each client before anything else (K8): one refuses, or the order has what it holds.
+
+They look at an order in this order: its number, registered client, contract that is traded, lots, tick, price limit, position to
+close, available funds. There is no override.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection
+
+from ringfence.errors import BadInput
+from ringfence.ledger import Ledger
+from ringfence.margin.contracts import Contract
+from ringfence.margin.market import Market
+from ringfence.margin.order_state import SIDES, Order, closable
+from ringfence.margin.rules import Rules
+from ringfence.margin.standing import standing
+from ringfence.money import apply_rate, grouped, render, round_up, unit
+
+_CNY = unit("CNY")
+_LONGEST = 100
+
+
+class Judge:
+    """Looks at orders one after another, and remembers what those before have taken."""
+
+    def __init__(
+        self, ledger: Ledger, day: datetime.date, clients: Collection[str], rules: Rules, market: Market | None
+    ) -> None:
+        self._connection, self._rules, self._market, self._day = ledger.connection, rules, market, day
+        self._previous: dict[str, int] = {}
+        self._clients = {name for name in clients if _is_client(ledger, name)}
+        funds = standing(self._connection, day, sorted(self._clients), rules)
+        self._available = {name: found.available_minor for name, found in funds.items()}
+        self._closable = closable(self._connection, day, sorted(self._clients))
+        self._evening: datetime.date = (
+            self._connection.execute("SELECT max(day) FROM exchange_margin.planned").fetchall()[0][0] or day
+        )
+
+    def needs(self, order: Order) -> int:
+        """What an order holds, in fen. Errors, in this order: BadInput for its number, client, contract, lots, price, the position
+        to close, funds; RuleUnknown.
+        """
+        if not 1 <= len(order.order_no) <= _LONGEST:
+            raise BadInput("order_no", order.order_no, f"1 to {_LONGEST} characters")
+        if order.client not in self._clients:
+            raise BadInput("client", order.client, "a client that is registered", "已登记的客户")
+        traded = self._rules.contract(order.contract, self._day)
+        if traded.kind != "deferred" or not traded.trades:
+            raise BadInput(
+                "contract", order.contract, f"a contract that trades on {self._day}", f"{self._day} 可交易的合约"
+            )
+        self._look_at(order, traded)
+        if order.offset == "close":
+            return self._close(order)
+        return self._open(order, traded)
+
+    def _look_at(self, order: Order, traded: Contract) -> None:
+        most = traded.largest_order_lots
+        if order.lots < 1 or (most is not None and order.lots > most):
+            right = f"1 to {most} lots" if most else "at least one lot"
+            raise BadInput("lots", order.lots, right, f"1 至 {most} 手" if most else "至少一手")
+        for field, given, known in (("side", order.side, SIDES), ("offset", order.offset, ("open", "close"))):
+            if given not in known:
+                raise BadInput(field, given, f"one of {', '.join(known)}")
+        price = render(order.price_minor, _CNY)
+        if order.price_minor <= 0 or order.price_minor % traded.tick_minor:
+            tick = f"{render(traded.tick_minor, _CNY)} CNY/{traded.measure}"
+            raise BadInput(
+                "price",
+                price,
+                f"a positive multiple of {traded.code}'s tick, {tick}",
+                f"{traded.code} 最小变动价位 {tick} 的倍数",
+            )
+        lowest, highest = self._limits(traded)
+        if order.price_minor < lowest or (highest is not None and order.price_minor > highest):
+            span = f"{render(lowest, _CNY)} to {render(highest or 0, _CNY)}"
+            raise BadInput("price", price, f"within the day's limits, {span}", f"涨跌停板 {span} 以内")
+
+    def _limits(self, traded: Contract) -> tuple[int, int | None]:
+        if traded.code not in self._previous:
+            self._previous[traded.code] = self._previous_minor(traded.code)
+        return traded.price_limits(self._previous[traded.code])
+
+    def _close(self, order: Order) -> int:
+        held = (order.client, order.contract, -SIDES[order.side])
+        left = self._closable.get(held, 0)
+        if order.lots > left:
+            what = "long" if order.side == "sell" else "short"
+            raise BadInput(
+                "lots",
+                order.lots,
+                f"at most the {left} {what} lots that no other order closes",
+                f"至多 {left} 手:持仓减其他平仓委托",
+            )
+        self._closable[held] = left - order.lots
+        return 0
+
+    def _open(self, order: Order, traded: Contract) -> int:
+        _, highest = self._limits(traded)
+        # A sale may be filled at any price up to the limit.
+        price = order.price_minor if order.side == "buy" else highest or order.price_minor
+        value = traded.value_minor(order.lots, price)
+        rate = self._rules.contract(traded.code, self._evening).margin
+        needed = apply_rate(value, rate, round_up) + traded.fee.of(value, order.lots)
+        available = self._available.get(order.client, 0)
+        if needed > available:
+            there, asked = grouped(available, _CNY), grouped(needed, _CNY)
+            raise BadInput(
+                "funds",
+                f"{asked} CNY",
+                f"at most {there} CNY, which is available for margin and fee",
+                f"保证金与手续费合计不超过可用资金 {there} CNY",
+            )
+        self._available[order.client] = available - needed
+        return needed
+
+    def _previous_minor(self, contract: str) -> int:
+        """The settlement price of the evening before, in fen. Errors: BadInput where none is known."""
+        row = self._connection.execute(
+            "SELECT settlement_minor FROM exchange_margin.price WHERE contract = %s AND day < %s ORDER BY day DESC LIMIT 1",
+            (contract, self._day),
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
+        if self._market is None or contract not in (prices := self._market.prices(self._day)):
+            raise BadInput(
+                "contract", contract, f"a contract with a settlement price of the evening before {self._day}"
+            )
+        return prices[contract].previous_minor
+
+
+def _is_client(ledger: Ledger, name: str) -> bool:
+    party = ledger.parties.get(name)
+    return party is not None and party.role == "client"
