@@ -1,4 +1,4 @@
-"""`ringfence settle`: the exchange's settlement, over anybody's figures."""
+"""`ringfence settle`: the exchange's settlement of a day, computed again, and over anybody's figures."""
 
 from __future__ import annotations
 
@@ -6,21 +6,35 @@ import datetime
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ringfence.cli.options import LanguageOption, day, require_writable, spoken
+from ringfence.cli.options import (
+    LanguageOption,
+    StoreOption,
+    day,
+    day_argument,
+    day_option,
+    existing_store,
+    require_writable,
+    spoken,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    import psycopg
 
     from ringfence.errors import Language
+    from ringfence.margin.market import SettlementPrice
     from ringfence.margin.replay import ReplayedDay
     from ringfence.margin.rules import Rules
     from ringfence.reports.replay import ReplayDocument, ReplaySummary
 
-app = typer.Typer(no_args_is_help=True, help="The exchange's settlement, over anybody's figures.")
+app = typer.Typer(
+    no_args_is_help=True, help="The exchange's settlement: of a day, computed again, and over anybody's figures."
+)
 
 _WORDS: dict[str, dict[Language, str]] = {
     "settled": {
@@ -56,15 +70,121 @@ _WORDS: dict[str, dict[Language, str]] = {
     "orange-call": {"en": "orange call", "zh": "橙色追保"},
     "red-call": {"en": "red call", "zh": "红色追保"},
     "red-forced-close": {"en": "red forced close", "zh": "红色强平"},
+    "trading-closed": {"en": "trading closed: {figure} orders cancelled", "zh": "停止交易:撤销 {figure} 笔委托"},
+    "planned": {
+        "en": "planned: {figure} pieces; profits of all clients add up to 0.00",
+        "zh": "清算方案:{figure} 笔;全体客户盈亏合计 0.00",
+    },
+    "covered": {"en": "covered: {figure} payments for clients that cannot pay", "zh": "补足:{figure} 笔"},
+    "posted": {"en": "posted: {figure} postings", "zh": "记账:{figure} 笔"},
+    "day-settled": {"en": "settled: the day is closed in every book", "zh": "已结算:各账簿均已关账"},
+    "called": {
+        "en": "{count} clients are called for {amount} CNY in all",
+        "zh": "{count} 名客户须追加保证金,合计 {amount} CNY",
+    },
+    "same": {"en": "{count} days computed again, to the fen the same", "zh": "重算 {count} 日,逐分一致"},
+    "differs": {"en": "{day}: {what} differs from what was planned", "zh": "{day}:{what} 与原方案不符"},
     "more": {"en": "and {count:,} more; --json writes them all", "zh": "另有 {count:,} 名;--json 写出全部"},
 }
 _MOST_CLIENTS_SHOWN = 20
 _WIDTH_IN_A_FILE = 180
 
 
-@app.callback()
-def group() -> None:
-    """The exchange's settlement, over anybody's figures."""
+@app.command("day")
+def day_(
+    day: Annotated[datetime.date, day_argument("The day that is to be settled; it must be open.")],
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            "--prices", metavar="FILE", help="CSV as of replay.", show_default="the market of 2020 that is packaged"
+        ),
+    ] = None,
+    store: StoreOption = None,
+    language: LanguageOption = "en",
+) -> None:
+    """Settle a day at the exchange whose book is in the store, from whatever stage it has reached to the last.
+
+    Trading is closed, everything that moves is planned, whoever cannot pay is covered with real money, the plan is posted, every
+    book closes the day. Stopped or killed, the same command goes on. What is missing or wrong is named, and nothing is moved.
+    Try: ringfence settle day 2020-03-06 --prices sge.csv
+    """
+    from ringfence.custody import EXCHANGE, Exchange, NoCircle, Transfers, banks_of, books_here, linked
+    from ringfence.margin.day_end import DayEnd
+    from ringfence.money import grouped, unit
+
+    said = spoken(language)
+    with existing_store(store) as opened:
+        if EXCHANGE not in books_here(opened):
+            raise NoCircle(where=opened.where)
+        with linked(opened, banks_of(opened)) as clearing, Exchange(opened, clearing) as exchange:
+            source = None if prices is None else prices_by_file(exchange.settlement.connection, prices)
+            end = DayEnd(exchange, prices=source)
+            settled = end.settle(day, Transfers(exchange))
+            for stage in end.stages(day):
+                word = "day-settled" if stage.name == "settled" else stage.name
+                figure = _WORDS[word][said].format(figure=f"{stage.figure:,}")
+                typer.echo(f"{stage.at.astimezone():%H:%M:%S}  {figure}")
+    if settled.calls:
+        amount = grouped(sum(settled.calls.values()), unit("CNY"))
+        typer.echo(_WORDS["called"][said].format(count=len(settled.calls), amount=amount))
+
+
+@app.command()
+def check(
+    day: Annotated[datetime.date | None, day_option("One day alone; else every settled day.")] = None,
+    store: StoreOption = None,
+    language: LanguageOption = "en",
+) -> None:
+    """Compute settled days once more, from the lots, trades, prices and rules that stand there, and compare to the fen.
+
+    Exit code 1 if anything differs, and what.
+    """
+    from ringfence.custody import EXCHANGE, Exchange, NoCircle, books_here
+    from ringfence.margin.day_end import DayEnd
+
+    said = spoken(language)
+    with existing_store(store) as opened:
+        if EXCHANGE not in books_here(opened):
+            raise NoCircle(where=opened.where)
+        with Exchange(opened, {}) as exchange:
+            end = DayEnd(exchange)
+            days = end.settled_days() if day is None else [day]
+            differing = [(one, what) for one in days for what in end.compute_again(one)]
+    for one, what in differing:
+        typer.echo(_WORDS["differs"][said].format(day=one, what=what))
+    if differing:
+        raise typer.Exit(1)
+    typer.echo(_WORDS["same"][said].format(count=len(days)))
+
+
+def prices_by_file(
+    connection: psycopg.Connection[Any], file: Path
+) -> Callable[[datetime.date], Mapping[str, SettlementPrice]]:
+    """What a file has for a day, with the settlement prices of the evening before as the exchange has them."""
+    from ringfence.errors import BadInput
+    from ringfence.margin.kept_plan import evening_prices
+    from ringfence.margin.market import Direction, SettlementPrice
+    from ringfence.margin.replay_files import read_prices
+    from ringfence.margin.rulebook import read_rules
+
+    rules = read_rules(connection)
+    published = read_prices("--prices", file, rules)
+
+    def of(day: datetime.date) -> dict[str, SettlementPrice]:
+        if day not in published.days:
+            raise BadInput("--prices", file.name, f"prices of {day}")
+        before = evening_prices(connection, day)
+        found = {}
+        for code in rules.codes:
+            today = published.published.get((day, code))
+            if today is not None:
+                settlement = today.settlement_minor
+                found[code] = SettlementPrice(before.get(code, settlement), settlement, today.direction)
+            elif code in before and not rules.contract(code, day).trades:
+                found[code] = SettlementPrice(before[code], before[code], Direction.NONE)
+        return found
+
+    return of
 
 
 @app.command()

@@ -29,9 +29,9 @@ _WORDS = {
         "zh": "资金恒等式:未能读取(交易所账簿不在本库,或有银行没有应答)",
     },
     "equation": {
-        "en": "money equation: {at} at banks = {clients} clients + {fees} fees due + {suspense} suspense + {transit} in transit; "
+        "en": "money equation: {at} at banks = {clients} clients + {fees} fees due + {suspense} suspense + {settling} in settlement and rounding + {transit} in transit; "
         "{compared:,} take-overs compared",
-        "zh": "资金恒等式:银行 {at} = 客户 {clients} + 应付手续费 {fees} + 待查 {suspense} + 在途 {transit};比对接收 {compared:,} 次",
+        "zh": "资金恒等式:银行 {at} = 客户 {clients} + 应付手续费 {fees} + 待查 {suspense} + 清算过渡与尾差 {settling} + 在途 {transit};比对接收 {compared:,} 次",
     },
 }
 
@@ -92,7 +92,8 @@ def _print(verdict: CircleVerdict, language: str, seconds: float) -> None:
                 at=grouped(equation.at_banks_minor, cny),
                 clients=grouped(equation.clients_minor, cny),
                 fees=grouped(equation.fees_due_minor, cny),
-                suspense=grouped(equation.suspense_minor + equation.in_settlement_minor, cny),
+                suspense=grouped(equation.suspense_minor, cny),
+                settling=grouped(equation.in_settlement_minor, cny),
                 transit=grouped(equation.in_transit_minor, cny),
                 compared=verdict.compared,
             )

@@ -83,7 +83,7 @@ def _tail(state: CircleState, words: Words) -> list[tuple[str, str, int]]:
         ("transit", words("in transit"), state.in_transit_minor),
         ("fees", words("fees due"), state.fees_due_minor),
         ("suspense", words("suspense"), state.suspense_minor),
-        ("settling", words("in settlement"), state.in_settlement_minor),
+        ("settling", words("in settlement, rounding"), state.in_settlement_minor),
     )
     return [part for part in parts if part[2] > 0]
 

@@ -214,7 +214,7 @@ def _core(state: CircleState, words: Words) -> Iterator[Markup]:
         ("t-clients", words("client cash"), state.clients_minor),
         ("t-transit", words("in transit"), state.in_transit_minor),
         ("t-fees", words("fees due"), state.fees_due_minor),
-        ("t-suspense", words("suspense"), state.suspense_minor + state.in_settlement_minor),
+        ("t-suspense", words("suspense, rounding"), state.suspense_minor + state.in_settlement_minor),
     )
     for number, (name, title, amount) in enumerate(lines):
         y = CY + 46 + 20 * number

@@ -32,11 +32,12 @@ State = Literal["done", "now", "todo", "wrong"]
 
 
 class Step(NamedTuple):
-    """A step of the day, and its proof in figures."""
+    """A step of the day, its proof in figures, and when its stage was reached."""
 
     name: str
     state: State
     proof: str
+    at: str
 
 
 class _Facts(NamedTuple):
@@ -54,6 +55,7 @@ class _Facts(NamedTuple):
     deferral_minor: int
     closed: bool
     signed: str
+    reached: dict[str, tuple[str, int]]
 
 
 _FACTS = """
@@ -132,10 +134,16 @@ def _facts(
         ).fetchall()
     }
     covers = [pieces.pop(what, (0, 0)) for what in ("member-guarantee", "exchange-reserve")]
+    reached = {
+        name: (clock(at), figure)
+        for name, at, figure in connection.execute(
+            "SELECT stage, at, figure FROM exchange_margin.stage WHERE day = %s", (day,)
+        ).fetchall()
+    }
     of_day = [one for one in Heads(service.store).signed(EXCHANGE) if one.day == str(day)]
     return _Facts(
         trades, lots, planned, settled, pieces, (sum(n for n, _ in covers), sum(a for _, a in covers)), positions, posted,
-        settlement, deferral, day <= closed_through, of_day[-1].link if of_day else "",
+        settlement, deferral, day <= closed_through, of_day[-1].link if of_day else "", reached,
     )  # fmt: skip
 
 
@@ -150,8 +158,8 @@ def steps(facts: _Facts, verified: Any, w: Words, *, is_open: bool) -> list[Step
     deferred = zero["deferred"][1] + left_over
     planned = sum(number for number, _ in facts.pieces.values())
     proven: list[tuple[str, bool, bool, str]] = [
-        (w("Day opened, trades taken"), facts.planned or facts.closed, False,
-         w("{count} trades, {lots} lots", count=count(facts.trades), lots=count(facts.lots))),
+        (w("Trading closed"), bool(facts.reached) or facts.closed, False,
+         w("{count} trades, {lots} lots; {left} orders cancelled", count=count(facts.trades), lots=count(facts.lots), left=count(facts.reached.get("trading-closed", ("", 0))[1]))),
         (w("Profit and loss at the settlement price"), facts.planned, profit != 0,
          w("realised {realised}, marked {marked}; together {sum}", realised=exact(zero["realised"][1]), marked=exact(zero["marked"][1]), sum=exact(profit))),
         (w("Deferred fees"), facts.planned, deferred != 0,
@@ -171,11 +179,14 @@ def steps(facts: _Facts, verified: Any, w: Words, *, is_open: bool) -> list[Step
          w("{postings} postings replayed, at {at}", postings=count(verified.verdict.reached), at=clock(verified.at))),
     ]  # fmt: skip
     found, now = [], True
-    for name, done, wrong, proof in proven:
+    at_stage = ("trading-closed", *["planned"] * 4, "covered", "posted", "settled", "settled", "", "")
+    for stage, (name, done, wrong, proof) in zip(at_stage, proven, strict=True):
         state: State = "wrong" if wrong else "done" if done else "now" if now else "todo"
         if state == "now":
             now = False
-        found.append(Step(name, state, proof if done or wrong or state == "now" else ""))
+        found.append(
+            Step(name, state, proof if done or wrong or state == "now" else "", facts.reached.get(stage, ("", 0))[0])
+        )
     return found
 
 

@@ -318,7 +318,7 @@ def _sums(state: CircleState, words: Words) -> list[tuple[str, str]]:
         (words("owed to clients"), exact(state.clients_minor)),
         (words("fees due"), exact(state.fees_due_minor)),
         (words("suspense"), exact(state.suspense_minor)),
-        (words("in settlement"), exact(state.in_settlement_minor)),
+        (words("in settlement, rounding"), exact(state.in_settlement_minor)),
         (words("in transit"), exact(state.in_transit_minor)),
         (words("Difference"), exact(state.missing_minor)),
     ]

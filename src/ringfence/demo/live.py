@@ -131,7 +131,7 @@ class _Market:
         self._people = people(plan.clients, plan.seed)
         self._clients = {person.client.name: person.client for person in self._people}
         self._transfers = Transfers(circle)
-        self._day_end = DayEnd(circle, {member.name: member.bank for member in MEMBERS}, RESERVE_BANK)
+        self._day_end = DayEnd(circle)
         self._orders = Orders(circle, self._day_end.rules, markets.load())
 
     def session(self, day: datetime.date, moves: int) -> Iterator[_Step]:

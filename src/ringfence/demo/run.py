@@ -48,7 +48,8 @@ from ringfence.ledger import Caps, DeclaredOtherwise
 from ringfence.ledger.head import Heads
 from ringfence.links import letters_schema
 from ringfence.margin import market as markets
-from ringfence.margin.day_end import SCHEMA, DayEnd, DaySettled, create_day_end
+from ringfence.margin.day_end import SCHEMA, DayEnd, create_day_end
+from ringfence.margin.kept_plan import DaySettled
 from ringfence.margin.orders import Orders
 
 FIRST_DAY = datetime.date(2020, 3, 6)
@@ -234,7 +235,7 @@ class _Run:
         self._watch = watch
         self._show = show
         self._people: list[Person] = people(plan.clients, plan.seed)
-        self._day_end = DayEnd(circle, {member.name: member.bank for member in MEMBERS}, RESERVE_BANK)
+        self._day_end = DayEnd(circle)
         self._orders = Orders(circle, self._day_end.rules, markets.load())
 
     def live(self, *, went_on: bool) -> Result:

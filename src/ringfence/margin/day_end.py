@@ -12,29 +12,28 @@ reserve, and only then are its losses booked. No other client is touched, and no
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, cast
 
-import psycopg
 from psycopg import sql
 
 from ringfence import calendar
 from ringfence.custody import EXCHANGE, Cover, CoverSource, Exchange, Transfers, intake
 from ringfence.database import Store, migrate_ledger, sql_files
-from ringfence.errors import Language, RingfenceError
+from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Instruction, role
 from ringfence.margin import market as markets
 from ringfence.margin import rules as rule_table
+from ringfence.margin.day import ClosesTooMuch, NotZeroSum, UnbalancedPositions
 from ringfence.margin.funds import Funds
-from ringfence.margin.market import Market
+from ringfence.margin.kept_plan import DaySettled, kept_prices, read_plan, requirements, write_plan
+from ringfence.margin.market import SettlementPrice
 from ringfence.margin.opening import Opening, read_opening, trades_of
 from ringfence.margin.order_state import cancel_rest, states
-from ringfence.margin.planning import LEFT_OVER, Backing, Piece, Plan, conditions, plan
+from ringfence.margin.planning import LEFT_OVER, Backing, Piece, conditions, plan
 from ringfence.margin.positions import ClientContract, Position, Trade
 from ringfence.margin.rulebook import add_rules, read_rules
 from ringfence.margin.rules import Rules
-from ringfence.margin.settlement import PAYS
 from ringfence.margin.standing import standing
 
 SCHEMA = "exchange_margin"
@@ -74,21 +73,6 @@ class DayOutOfOrder(RingfenceError):
     }
 
 
-@dataclass(frozen=True, slots=True)
-class DaySettled:
-    """What a settled day did: how much was moved, who was covered and who is called."""
-
-    day: datetime.date
-    pieces: tuple[Piece, ...]
-    calls: Mapping[str, int]
-
-    @property
-    def covers(self) -> list[Piece]:
-        """What was paid in for clients that could not pay, a guarantee before the reserve."""
-        covers = [piece for piece in self.pieces if piece.bank is not None]
-        return sorted(covers, key=lambda piece: (piece.client, piece.what != "member-guarantee"))
-
-
 def create_day_end(store: Store) -> None:
     """Make the tables of trades, plans and positions, beside the exchange's book. Errors: as migrate_ledger."""
     owner = role("exchange", "margin_owner")
@@ -104,21 +88,31 @@ def create_day_end(store: Store) -> None:
             add_rules(administrator, rule_table.load())
 
 
+class Stage(NamedTuple):
+    """A stage that a day has reached: its name, when, and how many orders were cancelled, pieces planned, covers paid, postings made."""
+
+    name: str
+    at: datetime.datetime
+    figure: int
+
+
 class DayEnd:
-    """The settlement of one exchange. `guarantee_banks` says at which bank each member's guarantee is."""
+    """The settlement of one exchange, by what `prices` has for a day: the packaged market, unless another is given.
+
+    A day goes from stage to stage, and the database lets it in no other order: trading-closed, planned, covered, posted,
+    settled. `reached` is called with each stage when it is.
+    """
 
     def __init__(
         self,
         exchange: Exchange,
-        guarantee_banks: Mapping[str, str],
-        reserve_bank: str,
-        market: Market | None = None,
+        prices: Callable[[datetime.date], Mapping[str, SettlementPrice]] | None = None,
         rules: Rules | None = None,
+        reached: Callable[[str], None] = lambda stage: None,
     ) -> None:
         self._exchange = exchange
-        self._guarantee_banks = guarantee_banks
-        self._reserve_bank = reserve_bank
-        self._market = market or markets.load()
+        self._prices = prices or markets.load().prices
+        self._reached = reached
         self._connection = exchange.settlement.connection
         self.rules = rules or read_rules(self._connection)
 
@@ -131,6 +125,10 @@ class DayEnd:
     def is_settled(self, day: datetime.date) -> bool:
         """Whether everything of `day` is posted and closed."""
         return bool(self._rows("SELECT FROM exchange_margin.settled WHERE day = %s", day))
+
+    def settled_days(self) -> list[datetime.date]:
+        """The days that are settled, in order."""
+        return [day for (day,) in self._rows("SELECT day FROM exchange_margin.settled ORDER BY day")]
 
     def positions(self) -> dict[ClientContract, Position]:
         """The positions of the last planned day."""
@@ -169,41 +167,78 @@ class DayEnd:
 
     # -- the day ----------------------------------------------------------------------------------------------------
 
-    def settle(self, day: datetime.date, transfers: Transfers) -> DaySettled:
-        """Plan `day` unless it is planned, carry the plan out, and close the day in every book; meanwhile nothing is held out.
+    def stages(self, day: datetime.date) -> list[Stage]:
+        """The stages that `day` has reached, in their order; none while it is open."""
+        rows = self._rows("SELECT stage, at, figure FROM exchange_margin.stage WHERE day = %s ORDER BY number", day)
+        return [Stage(*row) for row in rows]
 
-        What is left of orders is cancelled first.
-
-        Errors: DayOutOfOrder; as conditions and plan; as Transfers.cover.
+    def close_trading(self, day: datetime.date) -> None:
+        """Let no order and no trade into `day` any more, and cancel what is left. Errors: DayOutOfOrder; BadInput for another day
+        than the one that is open.
         """
         with intake(self._exchange.settlement, frozen=True):
-            cancel_rest(self._exchange.settlement, states(self._connection, day, open_only=True))
-            return self._settle(day, transfers)
+            self._close_trading(day)
 
-    def _settle(self, day: datetime.date, transfers: Transfers) -> DaySettled:
-        if not self.is_planned(day):
-            self._plan(day)
-        settled = self._planned(day)
-        if self.is_settled(day):
+    def settle(self, day: datetime.date, transfers: Transfers) -> DaySettled:
+        """Take `day` from whatever stage it has reached to the last: close trading, plan, cover, post, close it in every book.
+
+        Whoever was interrupted does the same again and nothing happens twice; a day whose plan cannot be made stays without one,
+        and nothing of it is moved. Meanwhile nothing is held out.
+
+        Errors: as close_trading; as conditions and plan; PlanRefused; as Transfers.cover.
+        """
+        with intake(self._exchange.settlement, frozen=True):
+            self._close_trading(day)
+            if not self.is_planned(day):
+                self._plan(day)
+            settled = read_plan(self._connection, day)
+            self._cover(day, settled, transfers)
+            self._post(day, settled.pieces)
+            self._finish(day)
             return settled
-        covers = [
-            Cover(f"cover:{day}:{p.client}:{p.what}", p.client, p.amount_minor, p.bank, cast(CoverSource, p.what))
-            for p in settled.pieces
-            if p.bank is not None
-        ]
-        if covers:
-            transfers.cover(day, covers)
-        self._post(day, settled.pieces)
-        self._exchange.close_day(day)
-        self._connection.execute("INSERT INTO exchange_margin.settled VALUES (%s) ON CONFLICT DO NOTHING", (day,))
-        return settled
 
-    def _plan(self, day: datetime.date) -> None:
-        ((last,),) = self._rows("SELECT max(day) FROM exchange_margin.planned")
+    def compute_again(self, day: datetime.date) -> list[str]:
+        """Compute the plan of `day` once more, from the lots, trades, prices and rules that stand there: what of it differs.
+
+        Covers are not compared: they follow from what stood at the banks then. Errors: BadInput for a day without a plan.
+        """
+        if not self.is_planned(day):
+            raise BadInput("day", str(day), "a day that is planned")
+        opening = read_opening(self._connection, day, again=True)
+        prices, natural_days = kept_prices(self._connection, day)
+        on = conditions(opening, day, prices, self.rules, natural_days)
+        plenty = Backing(dict.fromkeys(opening.clients, ""), {}, {"": 2**62})
+        try:
+            computed = plan(day, opening, on, dict.fromkeys(opening.clients, 0), plenty)
+        except (ClosesTooMuch, UnbalancedPositions, NotZeroSum) as error:
+            return [error.text("en")]
+        pieces = {(p.client, p.what): p.amount_minor for p in computed.pieces if p.bank is None}
+        kept = {(p.client, p.what): p.amount_minor for p in read_plan(self._connection, day).pieces if p.bank is None}
+        margins = {client: margin for client, margin, _ in requirements(computed)}
+        required = dict(self._rows("SELECT client, margin_minor FROM exchange_margin.requirement WHERE day = %s", day))
+        differing = {who for who, _ in pieces.items() ^ kept.items()}
+        differing |= {(client, "margin") for client, _ in margins.items() ^ required.items()}
+        return [f"{client}, {what}" for client, what in sorted(differing)]
+
+    def _close_trading(self, day: datetime.date) -> None:
+        if self._rows("SELECT FROM exchange_margin.trading_closed WHERE day = %s", day):
+            return
+        ((last,),) = self._rows("SELECT max(day) FROM exchange_margin.trading_closed")
         if last is not None and last >= day:
             raise DayOutOfOrder(day=day, last=last)
+        if (open_day := self._exchange.settlement.day) != day:
+            raise BadInput("day", str(day), f"{open_day}, which is open")
+        left = states(self._connection, day, open_only=True)
+        with self._connection.transaction():
+            cancel_rest(self._exchange.settlement, left)
+            self._connection.execute(
+                "INSERT INTO exchange_margin.trading_closed (day, cancelled) VALUES (%s, %s)", (day, len(left))
+            )
+        self._reached("trading-closed")
+
+    def _plan(self, day: datetime.date) -> None:
         opening = read_opening(self._connection, day)
-        prices = self._market.prices(day)
+        prices = self._prices(day)
         natural_days = calendar.load().natural_days_until_next(day)
         on = conditions(opening, day, prices, self.rules, natural_days)
         available: dict[str, int] = dict(
@@ -211,88 +246,53 @@ class DayEnd:
                 "SELECT owner, available FROM {}.balances WHERE kind = 'client-cash' AND unit = 'CNY'"
             )
         )
-        planned = plan(day, opening, on, available, self._backing(opening))
-        with self._connection.transaction(), self._connection.cursor() as cursor:
-            cursor.execute("INSERT INTO exchange_margin.planned VALUES (%s)", (day,))
-            self._insert(
-                cursor, "price",
-                [(day, code, p.previous_minor, p.settlement_minor, PAYS[p.direction], natural_days) for code, p in prices.items()],
-            )  # fmt: skip
-            self._insert(cursor, "piece", [(day, *piece) for piece in planned.pieces])
-            self._write_lots(cursor, planned)
-            names = [opening.clients[number] for number in planned.clients.client.tolist()]
-            self._insert(
-                cursor, "requirement",
-                [(day, *row) for row in zip(names, planned.funds.margin_minor.tolist(), planned.funds.call_minor.tolist(), strict=True)],
-            )  # fmt: skip
+        write_plan(self._connection, plan(day, opening, on, available, self._backing(opening)), prices, natural_days)
+        self._reached("planned")
 
     def _backing(self, opening: Opening) -> Backing:
-        link = self._exchange.link.connection
-        funds = {
-            bank: self._exchange.clearing[bank].funds(link)
-            for bank in {*self._guarantee_banks.values(), self._reserve_bank}
-        }
+        funds = {name: bank.funds(self._exchange.link.connection) for name, bank in self._exchange.clearing.items()}
         return Backing(
             {name: self._exchange.settlement.party(name).member or "" for name in opening.clients},
-            self._guarantee_banks,
-            {member: funds[bank].guarantees_minor.get(member, 0) for member, bank in self._guarantee_banks.items()},
-            self._reserve_bank,
-            funds[self._reserve_bank].reserve_minor,
+            {bank: found.guarantees_minor for bank, found in funds.items()},
+            {bank: found.reserve_minor for bank, found in funds.items()},
         )
 
-    def _write_lots(self, cursor: psycopg.Cursor[Any], planned: Plan) -> None:
-        """Of lots only what the day has changed: what closing took ends, what is left of it and what is new begins."""
-        day, opening, after, closed = planned.day, planned.opening, planned.settled.lots, planned.settled.closed
-        took = [
-            (trade, side)
-            for trade, side, opened in zip(
-                *(c.tolist() for c in (closed.trade, closed.side, closed.opened)), strict=True
+    def _cover(self, day: datetime.date, settled: DaySettled, transfers: Transfers) -> None:
+        """Real money moves into the circle before any loss is booked."""
+        if self._rows("SELECT FROM exchange_margin.covered WHERE day = %s", day):
+            return
+        covers = [
+            Cover(
+                f"cover:{day}:{p.client}:{p.what}:{p.bank}", p.client, p.amount_minor, p.bank, cast(CoverSource, p.what)
             )
-            if opened < planned.on.day
+            for p in settled.pieces
+            if p.bank is not None
         ]
-        cursor.execute(
-            "UPDATE exchange_margin.lot SET until = %s WHERE until = 'infinity' "
-            "AND (trade, side) IN (SELECT * FROM unnest(%s::bigint[], %s::smallint[]))",
-            (day, [trade for trade, _ in took], [side for _, side in took]),
+        if covers:
+            transfers.cover(day, covers)
+        self._connection.execute(
+            "INSERT INTO exchange_margin.covered (day, covers) VALUES (%s, %s)", (day, len(covers))
         )
-        changed = set(took)
-        columns = (after.trade, after.side, after.client, after.contract, after.opened, after.price, after.lots)
-        self._insert(
-            cursor, "lot",
-            [
-                (trade, side, day, "infinity", opening.clients[client], opening.contracts[contract], datetime.date.fromordinal(opened), price, lots)
-                for trade, side, client, contract, opened, price, lots in zip(*(c.tolist() for c in columns), strict=True)
-                if opened == planned.on.day or (trade, side) in changed
-            ],
-        )  # fmt: skip
-        taken = (closed.fill, closed.trade, closed.side, closed.client, closed.contract, closed.lots)
-        self._insert(
-            cursor, "closed",
-            [
-                (day, int(opening.fills.trade[fill]), trade, side, opening.clients[client], opening.contracts[contract], lots)
-                for fill, trade, side, client, contract, lots in zip(*(c.tolist() for c in taken), strict=True)
-            ],
-        )  # fmt: skip
+        self._reached("covered")
 
-    def _planned(self, day: datetime.date) -> DaySettled:
-        pieces = self._rows(
-            "SELECT client, what, amount_minor, bank FROM exchange_margin.piece WHERE day = %s ORDER BY client, what",
-            day,
-        )
-        calls = self._rows(
-            "SELECT client, call_minor FROM exchange_margin.requirement WHERE day = %s AND call_minor > 0 ORDER BY client",
-            day,
-        )
-        return DaySettled(day, tuple(Piece(*row) for row in pieces), dict(calls))
+    def _finish(self, day: datetime.date) -> None:
+        if not self.is_settled(day):
+            self._exchange.close_day(day)
+            self._connection.execute("INSERT INTO exchange_margin.settled (day) VALUES (%s)", (day,))
+            self._reached("settled")
 
     def _post(self, day: datetime.date, pieces: Iterable[Piece]) -> None:
         """What clients receive goes first: nobody is short who is not short in the end; what is left over goes last."""
-        moves = sorted(
-            (piece for piece in pieces if piece.bank is None), key=lambda p: (p.what == LEFT_OVER, p.amount_minor < 0)
-        )
+        if self._rows("SELECT FROM exchange_margin.posted WHERE day = %s", day):
+            return
+        moves = sorted((p for p in pieces if p.bank is None), key=lambda p: (p.what == LEFT_OVER, p.amount_minor < 0))
         for outcome in self._exchange.settlement.post_in_batches([self._instruction(day, piece) for piece in moves]):
             if outcome.refusal:
                 raise PlanRefused(day=day, refusal=outcome.refusal)
+        self._connection.execute(
+            "INSERT INTO exchange_margin.posted (day, postings) VALUES (%s, %s)", (day, len(moves))
+        )
+        self._reached("posted")
 
     def _instruction(self, day: datetime.date, piece: Piece) -> Instruction:
         settlement = self._exchange.settlement
@@ -316,10 +316,3 @@ class DayEnd:
 
     def _rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query.encode(), parameters).fetchall()
-
-    @staticmethod
-    def _insert(cursor: psycopg.Cursor[Any], table: str, rows: Sequence[tuple[object, ...]]) -> None:
-        if rows:
-            places = ", ".join(["%s"] * len(rows[0]))
-            columns = " (day, client, what, amount_minor, bank)" if table == "piece" else ""
-            cursor.executemany(f"INSERT INTO exchange_margin.{table}{columns} VALUES ({places})".encode(), rows)

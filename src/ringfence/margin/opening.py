@@ -41,19 +41,24 @@ class Opening:
         )
 
 
-def read_opening(connection: psycopg.Connection[Any], day: datetime.date, only: Sequence[str] | None = None) -> Opening:
-    """What `day` starts from, of everybody or of some; its fills only while it is not planned."""
+def read_opening(
+    connection: psycopg.Connection[Any], day: datetime.date, only: Sequence[str] | None = None, *, again: bool = False
+) -> Opening:
+    """What `day` starts from, of everybody or of some; its fills only while it is not planned.
+
+    Or, `again`, what a day that is planned started from.
+    """
     held = connection.execute(
         "SELECT client, contract, side, opened, trade, price_minor, lots FROM exchange_margin.lot "
-        "WHERE until = 'infinity' AND (%(only)s::text[] IS NULL OR client = ANY (%(only)s)) "
+        "WHERE (CASE WHEN %(again)s THEN since < %(day)s AND until >= %(day)s ELSE until = 'infinity' END) AND (%(only)s::text[] IS NULL OR client = ANY (%(only)s)) "
         "ORDER BY client, contract, side, opened, trade",
-        {"only": None if only is None else list(only)},
+        {"only": None if only is None else list(only), "day": day, "again": again},
     ).fetchall()
     traded = connection.execute(
         "SELECT number, trade_no, contract, buyer, buyer_offset = 'open', seller, seller_offset = 'open', lots, price_minor "
-        "FROM exchange_margin.trade WHERE day = %(day)s AND NOT EXISTS (SELECT FROM exchange_margin.planned WHERE day = %(day)s) "
+        "FROM exchange_margin.trade WHERE day = %(day)s AND (%(again)s OR NOT EXISTS (SELECT FROM exchange_margin.planned WHERE day = %(day)s)) "
         "AND (%(only)s::text[] IS NULL OR ARRAY[buyer, seller] && %(only)s) ORDER BY number",
-        {"day": day, "only": None if only is None else list(only)},
+        {"day": day, "only": None if only is None else list(only), "again": again},
     ).fetchall()
     fills = [
         (who, contract, side, opens, lots, price, number)

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from ringfence.errors import BadInput
 from ringfence.ledger import Ledger
 from ringfence.margin.contracts import Contract
+from ringfence.margin.kept_plan import evening_prices
 from ringfence.margin.market import Market
 from ringfence.margin.order_state import SIDES, Order, closable
 from ringfence.margin.rules import Rules
@@ -118,16 +119,11 @@ class Judge:
 
     def _previous_minor(self, contract: str) -> int:
         """The settlement price of the evening before, in fen. Errors: BadInput where none is known."""
-        row = self._connection.execute(
-            "SELECT settlement_minor FROM exchange_margin.price WHERE contract = %s AND day < %s ORDER BY day DESC LIMIT 1",
-            (contract, self._day),
-        ).fetchone()
-        if row is not None:
-            return int(row[0])
+        if contract in (known := evening_prices(self._connection, self._day)):
+            return known[contract]
         if self._market is None or contract not in (prices := self._market.prices(self._day)):
-            raise BadInput(
-                "contract", contract, f"a contract with a settlement price of the evening before {self._day}"
-            )
+            right = f"a contract with a settlement price of the evening before {self._day}"
+            raise BadInput("contract", contract, right)
         return prices[contract].previous_minor
 
 

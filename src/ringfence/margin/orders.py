@@ -129,16 +129,20 @@ class Orders:
                     raise BadInput("trade_no", trade.trade_no, "a number that no other trade has")
             new = [trade for trade in trades if trade.trade_no not in booked]
             if new:
+                if self._ledger.rows("SELECT FROM exchange_margin.trading_closed WHERE day >= %s", (day,)):
+                    raise BadInput("day", str(day), "a day whose trading is not closed")
                 self._fill(day, new)
 
     # -- how --------------------------------------------------------------------------------------------------------
 
     def _require_open(self, day: datetime.date, at: datetime.datetime) -> None:
-        ((open_day, closed, planned),) = self._ledger.rows(
-            "SELECT day, closed_through, EXISTS (SELECT FROM exchange_margin.planned WHERE day = head.day) FROM {}.head"
+        ((open_day, closed, trading_closed),) = self._ledger.rows(
+            "SELECT day, closed_through, EXISTS (SELECT FROM exchange_margin.trading_closed AS c WHERE c.day = head.day) FROM {}.head"
         )
-        if day != open_day or day <= closed or planned:
-            right = f"a moment of {open_day}, which is open" if open_day > closed and not planned else "an open day"
+        if day != open_day or day <= closed or trading_closed:
+            right = (
+                f"a moment of {open_day}, which is open" if open_day > closed and not trading_closed else "an open day"
+            )
             raise BadInput("at", f"{at:%Y-%m-%d %H:%M}, which belongs to {day}", right)
 
     def _hold(self, placed: Sequence[Placed], day: datetime.date, session: str) -> list[Placed]:

@@ -50,13 +50,11 @@ class Piece(NamedTuple):
 
 
 class Backing(NamedTuple):
-    """What stands behind clients that cannot pay: each client's member, each member's guarantee and its bank, the reserve and its."""
+    """What stands behind clients that cannot pay: each client's member, and at each bank the members' guarantees and the reserve, in fen."""
 
     member: Mapping[str, str]
-    guarantee_bank: Mapping[str, str]
-    guarantees_minor: Mapping[str, int]
-    reserve_bank: str
-    reserve_minor: int
+    guarantees_minor: Mapping[str, Mapping[str, int]]
+    reserves_minor: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,20 +128,26 @@ def _pieces(names: Sequence[str], clients: ClientDays) -> list[Piece]:
 
 
 def _covers(day: datetime.date, names: Sequence[str], left_minor: Sequence[int], backing: Backing) -> list[Piece]:
-    guarantees, reserve = dict(backing.guarantees_minor), backing.reserve_minor
+    """Who pays for whom: guarantees before reserves, bank by bank in the order of their names."""
+    guarantees = {
+        (member, bank): amount
+        for bank in sorted(backing.guarantees_minor)
+        for member, amount in backing.guarantees_minor[bank].items()
+    }
+    reserves = {("", bank): backing.reserves_minor[bank] for bank in sorted(backing.reserves_minor)}
     covers = []
     for name, left in zip(names, left_minor, strict=True):
-        if left >= 0:
-            continue
-        member = backing.member[name]
-        from_guarantee = min(-left, guarantees.get(member, 0))
-        from_reserve = -left - from_guarantee
-        if from_reserve > reserve:
-            raise ReserveExhausted(day=day, client=name, missing_minor=from_reserve - reserve)
-        reserve -= from_reserve
-        if from_guarantee:
-            guarantees[member] -= from_guarantee
-            covers.append(Piece(name, "member-guarantee", from_guarantee, backing.guarantee_bank[member]))
-        if from_reserve:
-            covers.append(Piece(name, "exchange-reserve", from_reserve, backing.reserve_bank))
+        missing = -left
+        for what, owner, purses in (
+            ("member-guarantee", backing.member[name], guarantees),
+            ("exchange-reserve", "", reserves),
+        ):
+            for purse in [key for key in purses if key[0] == owner]:
+                paid = min(missing, purses[purse])
+                if paid > 0:
+                    purses[purse] -= paid
+                    missing -= paid
+                    covers.append(Piece(name, what, paid, purse[1]))
+        if missing > 0:
+            raise ReserveExhausted(day=day, client=name, missing_minor=missing)
     return covers

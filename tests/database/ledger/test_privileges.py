@@ -30,7 +30,7 @@ MEMBER_READS = {
     for table in (
         "unit", "kind", "route", "party", "account", "grants", "binding", "posting", "entry", "hold", "journal", "balances", "member_total",
     )
-} | {f"exchange_margin.{table}" for table in ("rule", "planned", "settled", "price", "lot", "closed", "orders", "cancelled", '"position"', "requirement")} | {
+} | {f"exchange_margin.{table}" for table in ("rule", "trading_closed", "planned", "settled", "price", "lot", "closed", "orders", "cancelled", '"position"', "requirement")} | {
     f"exchange_requests.{table}" for table in ("client_key", "withdrawal", "step", "stopped", "undecided")
 }  # fmt: skip
 REQUESTS_OF_CLERK = {f"exchange_requests.{name}" for name in ("audit", "refuse", "stop")}
@@ -38,18 +38,9 @@ REQUESTS_OF_OFFICER = {f"exchange_requests.{name}" for name in ("approve", "refu
 SETTLEMENT_WRITES = {
     f"exchange_margin.{table}"
     for table in (
-        "orders",
-        "cancelled",
-        "trade",
-        "planned",
-        "settled",
-        "price",
-        "piece",
-        "lot",
-        "closed",
-        "requirement",
+        "orders", "cancelled", "trade", "trading_closed", "planned", "covered", "posted", "settled", "price", "piece", "lot", "closed", "requirement",
     )
-}
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -201,6 +192,7 @@ def test_members_and_clients_see_their_own_margin(store: Store, member: str) -> 
             ).fetchone()
             assert trade is not None
             trades[client] = trade
+        administrator.execute("INSERT INTO exchange_margin.trading_closed VALUES (%s, 0)", (DAY,))
         administrator.execute("INSERT INTO exchange_margin.planned VALUES (%s)", (DAY,))
         for client, trade in trades.items():
             administrator.execute("INSERT INTO exchange_margin.requirement VALUES (%s, %s, 5, 0)", (DAY, client))

@@ -271,7 +271,7 @@ def test_the_evening_cancels_what_is_left_and_carries_what_was_traded(
 ) -> None:
     circle, orders = exchange
     match(orders, lots=4)
-    end = DayEnd(circle, {"m1": "bank_a", "m2": "bank_b"}, "bank_a")
+    end = DayEnd(circle)
     with opened(store) as (_, transfers):
         end.settle(DAY, transfers)
     assert state(orders, "s1").rest == 0
@@ -286,7 +286,7 @@ def test_nothing_comes_into_a_settled_day_past_python_either(exchange: tuple[Cir
     circle, orders = exchange
     match(orders)
     with opened(store) as (_, transfers):
-        DayEnd(circle, {"m1": "bank_a", "m2": "bank_b"}, "bank_a").settle(DAY, transfers)
+        DayEnd(circle).settle(DAY, transfers)
     late = {
         "settlement": "INSERT INTO exchange_margin.orders (order_no, day, session, client, contract, side, opens, lots, price_minor, "
         f"reserved_minor) VALUES ('x', '{DAY}', 'day', 'm1-ann', 'Ag(T+D)', 1, false, 1, 1, 0)",
@@ -296,7 +296,7 @@ def test_nothing_comes_into_a_settled_day_past_python_either(exchange: tuple[Cir
     for person, statement in late.items():
         with (
             store.connect(role("exchange", person)) as login,
-            pytest.raises(psycopg.errors.CheckViolation, match="settled"),
+            pytest.raises(psycopg.errors.CheckViolation, match="closed"),
         ):
             login.execute(statement.encode())
 
@@ -393,6 +393,7 @@ def test_rules_by_file(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyP
     new.write_text(header + "Ag(T+D),margin,2020-03-12,13%,notice,another\n")
     assert "12%, which stands there" in run("add", str(new))
     with store.connect() as administrator:
+        administrator.execute("INSERT INTO exchange_margin.trading_closed VALUES ('2020-03-11', 0)")
         administrator.execute("INSERT INTO exchange_margin.planned VALUES ('2020-03-11')")
     new.write_text(header + "Ag(T+D),margin,2020-03-14,14%,notice,x\nAg(T+D),fee,2020-03-11,0.01%,notice,x\n")
     assert "a day after 2020-03-11, which is settled" in run("add", str(new))

@@ -1,0 +1,148 @@
+"""A day's plan as it is kept: written in one commit, read back to be carried out, and computed once more to be compared.
+
+Of lots only what the day has changed is written: what closing took ends, what is left of it and what is new begins. So the
+evening before any day can be read for ever, and what was planned can be computed again from what stands there, to the bit.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from ringfence.margin.market import Direction, SettlementPrice
+from ringfence.margin.planning import Piece, Plan
+from ringfence.margin.settlement import PAYS
+from ringfence.money.columns import Column
+
+
+@dataclass(frozen=True, slots=True)
+class DaySettled:
+    """What a settled day did: how much was moved, who was covered and who is called."""
+
+    day: datetime.date
+    pieces: tuple[Piece, ...]
+    calls: Mapping[str, int]
+
+    @property
+    def covers(self) -> list[Piece]:
+        """What was paid in for clients that could not pay, a guarantee before the reserve."""
+        covers = [piece for piece in self.pieces if piece.bank is not None]
+        return sorted(covers, key=lambda piece: (piece.client, piece.what != "member-guarantee"))
+
+
+def write_plan(
+    connection: psycopg.Connection[Any], plan: Plan, prices: Mapping[str, SettlementPrice], natural_days: int
+) -> None:
+    """Write a plan down, in one commit; `prices` are those of all contracts, also of those that nobody holds."""
+    day = plan.day
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO exchange_margin.planned (day) VALUES (%s)", (day,))
+        published = [
+            (day, code, p.previous_minor, p.settlement_minor, PAYS[p.direction], natural_days)
+            for code, p in prices.items()
+        ]
+        _insert(cursor, "price", published)
+        _insert(cursor, "piece (day, client, what, amount_minor, bank)", [(day, *piece) for piece in plan.pieces])
+        _write_lots(cursor, plan)
+        _insert(cursor, "requirement", [(day, *row) for row in requirements(plan)])
+
+
+def requirements(plan: Plan) -> list[tuple[str, int, int]]:
+    """Each client's margin and call after the day, in fen."""
+    names = [plan.opening.clients[number] for number in plan.clients.client.tolist()]
+    return list(zip(names, plan.funds.margin_minor.tolist(), plan.funds.call_minor.tolist(), strict=True))
+
+
+def read_plan(connection: psycopg.Connection[Any], day: datetime.date) -> DaySettled:
+    """What is to be done for `day`, as it was written down."""
+    pieces = connection.execute(
+        "SELECT client, what, amount_minor, bank FROM exchange_margin.piece WHERE day = %s ORDER BY client, what, bank",
+        (day,),
+    ).fetchall()
+    calls = connection.execute(
+        "SELECT client, call_minor FROM exchange_margin.requirement WHERE day = %s AND call_minor > 0 ORDER BY client",
+        (day,),
+    ).fetchall()
+    return DaySettled(day, tuple(Piece(*row) for row in pieces), dict(calls))
+
+
+def kept_prices(connection: psycopg.Connection[Any], day: datetime.date) -> tuple[dict[str, SettlementPrice], int]:
+    """The prices and the natural days by which `day` was settled."""
+    rows = connection.execute(
+        "SELECT contract, previous_minor, settlement_minor, pays, natural_days FROM exchange_margin.price WHERE day = %s",
+        (day,),
+    ).fetchall()
+    directions = {pays: direction for direction, pays in PAYS.items()}
+    prices = {
+        code: SettlementPrice(previous, settlement, Direction(directions[pays]))
+        for code, previous, settlement, pays, _ in rows
+    }
+    return prices, rows[0][4] if rows else 1
+
+
+def evening_prices(connection: psycopg.Connection[Any], day: datetime.date) -> dict[str, int]:
+    """Each contract's settlement price of the last evening before `day`, in fen."""
+    return dict(
+        connection.execute(
+            "SELECT DISTINCT ON (contract) contract, settlement_minor FROM exchange_margin.price WHERE day < %s "
+            "ORDER BY contract, day DESC",
+            (day,),
+        ).fetchall()
+    )
+
+
+def _write_lots(cursor: psycopg.Cursor[Any], plan: Plan) -> None:
+    day, opening, after, closed = plan.day, plan.opening, plan.settled.lots, plan.settled.closed
+    took = [
+        (trade, side) for trade, side, opened in _rows(closed.trade, closed.side, closed.opened) if opened < plan.on.day
+    ]
+    cursor.execute(
+        "UPDATE exchange_margin.lot SET until = %s WHERE until = 'infinity' "
+        "AND (trade, side) IN (SELECT * FROM unnest(%s::bigint[], %s::smallint[]))",
+        (day, [trade for trade, _ in took], [side for _, side in took]),
+    )
+    changed = set(took)
+    columns = (after.trade, after.side, after.client, after.contract, after.opened, after.price, after.lots)
+    _insert(
+        cursor,
+        "lot",
+        [
+            (
+                trade, side, day, "infinity", opening.clients[client], opening.contracts[contract],
+                datetime.date.fromordinal(opened), price, lots,
+            )
+            for trade, side, client, contract, opened, price, lots in _rows(*columns)
+            if opened == plan.on.day or (trade, side) in changed
+        ],
+    )  # fmt: skip
+    taken = (closed.fill, closed.trade, closed.side, closed.client, closed.contract, closed.lots)
+    _insert(
+        cursor,
+        "closed",
+        [
+            (
+                day,
+                int(opening.fills.trade[fill]),
+                trade,
+                side,
+                opening.clients[client],
+                opening.contracts[contract],
+                lots,
+            )
+            for fill, trade, side, client, contract, lots in _rows(*taken)
+        ],
+    )
+
+
+def _rows(*columns: Column) -> Iterable[tuple[int, ...]]:
+    return zip(*(values.tolist() for values in columns), strict=True)
+
+
+def _insert(cursor: psycopg.Cursor[Any], table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        places = ", ".join(["%s"] * len(rows[0]))
+        cursor.executemany(f"INSERT INTO exchange_margin.{table} VALUES ({places})".encode(), rows)

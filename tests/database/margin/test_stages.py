@@ -1,0 +1,251 @@
+"""The stages of a day: in their order only, gone through again from wherever somebody was interrupted, and computed again."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from circles import DAY, make_circle, opened, pay_in
+from conftest import Server
+from ringfence.calendar import SHANGHAI
+from ringfence.custody import Circle, Transfers
+from ringfence.database import Store
+from ringfence.demo.run import Plan, run
+from ringfence.errors import BadInput
+from ringfence.ledger import role
+from ringfence.margin import market, rules
+from ringfence.margin.day import SettlementPriceMissing
+from ringfence.margin.day_end import DayEnd, DayOutOfOrder
+from ringfence.margin.order_state import Order
+from ringfence.margin.orders import Orders
+from ringfence.margin.positions import Trade
+from ringfence.margin.rules import Rules
+
+pytestmark = pytest.mark.ledgers.with_args(make_circle)
+MORNING = datetime.datetime.combine(DAY, datetime.time(10, 0), SHANGHAI)
+STAGES = ["trading-closed", "planned", "covered", "posted", "settled"]
+LEFT = (
+    "SELECT kind, owner, unit, balance, held_out FROM exchange.balances ORDER BY 1, 2, 3",
+    "SELECT key, hash, value_date, ref FROM exchange.posting ORDER BY key",
+    "SELECT day, client, what, amount_minor, bank FROM exchange_margin.piece ORDER BY 1, 2, 3, 5",
+    "SELECT trade, side, since, until::text, client, contract, opened, price_minor, lots FROM exchange_margin.lot ORDER BY 1, 2, 3",
+    "SELECT * FROM exchange_margin.closed ORDER BY 2, 3, 4",
+    "SELECT * FROM exchange_margin.requirement ORDER BY 1, 2",
+    "SELECT day, contract, previous_minor, settlement_minor, pays FROM exchange_margin.price ORDER BY 1, 2",
+    "SELECT day, number, stage, figure FROM exchange_margin.stage ORDER BY 1, 2",
+)
+
+
+class Interrupted(Exception):
+    """Somebody pulled the plug."""
+
+
+def trade_something(circle: Circle) -> None:
+    """Ann sells 50 lots of silver to Cy at its lowest; by the evening's price Ann has lost 1,100 of her 15,000. One order is left."""
+    for client, amount in (("m1-ann", 15_000_00), ("m2-cy", 50_000_00)):
+        pay_in(circle, client, client, amount)
+    orders = Orders(circle, market=market.load())
+    wished = [
+        Order("s1", "m1-ann", "Ag(T+D)", "sell", "open", 45, 410000),
+        Order("s2", "m2-cy", "Ag(T+D)", "buy", "open", 45, 420000),
+        Order("s3", "m2-cy", "mAu(T+D)", "buy", "open", 1, 37000),
+    ]
+    assert [placed.refusal for placed in orders.place(wished, MORNING)] == [None] * 3
+    orders.fill(DAY, [Trade("t1", "Ag(T+D)", "m2-cy", "open", "m1-ann", "open", 45, 411000, "s2", "s1")])
+
+
+@pytest.fixture
+def traded(store: Store) -> Iterator[tuple[Circle, Transfers]]:
+    with opened(store) as (circle, transfers):
+        trade_something(circle)
+        yield circle, transfers
+
+
+def left(store: Store) -> list[list[tuple[object, ...]]]:
+    with store.connect() as administrator:
+        return [administrator.execute(query.encode()).fetchall() for query in LEFT]
+
+
+def test_a_day_goes_through_its_stages_and_says_when(traded: tuple[Circle, Transfers]) -> None:
+    circle, transfers = traded
+    seen: list[str] = []
+    end = DayEnd(circle, reached=seen.append)
+    assert end.stages(DAY) == []
+    end.settle(DAY, transfers)
+    assert seen == STAGES
+    found = end.stages(DAY)
+    assert [stage.name for stage in found] == STAGES
+    assert [stage.at for stage in found] == sorted(stage.at for stage in found)
+    # One order was left; two fees, two marked profits, a deferred fee paid and received; nobody had to be covered.
+    assert found[0].figure == 1
+    assert found[2].figure == 0
+    assert found[1].figure == found[3].figure >= 6
+    end.settle(DAY, transfers)
+    assert seen == STAGES
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_interrupted_at_any_stage_it_comes_to_the_same_end(server: Server, store: Store, stage: str) -> None:
+    undisturbed = server.store(server.create())
+    make_circle(undisturbed)
+    for one, interrupted in ((undisturbed, False), (store, True)):
+        with opened(one) as (circle, transfers):
+            trade_something(circle)
+
+            def pull(reached: str, interrupted: bool = interrupted) -> None:
+                if interrupted and reached == stage:
+                    raise Interrupted
+
+            if interrupted:
+                with pytest.raises(Interrupted):
+                    DayEnd(circle, reached=pull).settle(DAY, transfers)
+            else:
+                DayEnd(circle).settle(DAY, transfers)
+        with opened(one) as (circle, transfers):
+            DayEnd(circle).settle(DAY, transfers)
+    assert left(store) == left(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "values"),
+    [
+        ("planned", "day", "%s"),
+        ("covered", "day, covers", "%s, 0"),
+        ("posted", "day, postings", "%s, 0"),
+        ("settled", "day", "%s"),
+    ],
+)
+def test_the_database_lets_no_stage_be_reached_but_from_the_one_before(
+    store: Store, table: str, columns: str, values: str
+) -> None:
+    with store.connect(role("exchange", "settlement")) as login, pytest.raises(psycopg.errors.ForeignKeyViolation):
+        login.execute(f"INSERT INTO exchange_margin.{table} ({columns}) VALUES ({values})".encode(), (DAY,))
+
+
+@pytest.mark.parametrize(
+    "table", ["trading_closed", "planned", "covered", "posted", "settled", "lot", "closed", "price", "trade"]
+)
+def test_nobody_takes_a_stage_back(traded: tuple[Circle, Transfers], store: Store, table: str) -> None:
+    circle, transfers = traded
+    DayEnd(circle).settle(DAY, transfers)
+    for statement in ("DELETE FROM exchange_margin.{}", "TRUNCATE exchange_margin.{} CASCADE"):
+        with (
+            store.connect(role("exchange", "settlement")) as login,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            login.execute(statement.format(table).encode())
+
+
+def test_a_lot_ends_once(traded: tuple[Circle, Transfers], store: Store) -> None:
+    circle, transfers = traded
+    DayEnd(circle).settle(DAY, transfers)
+    with store.connect(role("exchange", "settlement")) as login:
+        ended = login.execute("UPDATE exchange_margin.lot SET until = '2020-03-09' WHERE side = 1").rowcount
+        assert ended == 1
+        # From then on no policy shows it to be ended again.
+        assert login.execute("UPDATE exchange_margin.lot SET until = '2020-03-10' WHERE side = 1").rowcount == 0
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            login.execute("UPDATE exchange_margin.lot SET lots = 1")
+
+
+def test_closed_trading_lets_nothing_in(traded: tuple[Circle, Transfers]) -> None:
+    circle, _ = traded
+    end = DayEnd(circle)
+    end.close_trading(DAY)
+    end.close_trading(DAY)
+    orders = Orders(circle, market=market.load())
+    with pytest.raises(BadInput, match="an open day"):
+        orders.place([Order("s9", "m2-cy", "Ag(T+D)", "buy", "open", 1, 411000)], MORNING)
+    with pytest.raises(BadInput, match="not closed"):
+        orders.fill(DAY, [Trade("t2", "mAu(T+D)", "m2-cy", "open", "m1-ann", "open", 1, 37000, "s3", "s1")])
+    assert [stage.name for stage in end.stages(DAY)] == ["trading-closed"]
+
+
+def test_days_go_in_order_and_only_the_open_one_is_settled(traded: tuple[Circle, Transfers]) -> None:
+    circle, transfers = traded
+    end = DayEnd(circle)
+    with pytest.raises(BadInput, match="2020-03-06, which is open"):
+        end.settle(datetime.date(2020, 3, 9), transfers)
+    end.settle(DAY, transfers)
+    with pytest.raises(DayOutOfOrder, match="2020-03-06 is settled"):
+        end.settle(datetime.date(2020, 3, 5), transfers)
+
+
+def test_a_day_that_cannot_be_planned_moves_nothing_and_goes_on_once_it_can(
+    traded: tuple[Circle, Transfers], store: Store
+) -> None:
+    circle, transfers = traded
+    before = left(store)[0]
+    with pytest.raises(SettlementPriceMissing, match=r"Ag\(T\+D\)"):
+        DayEnd(circle, prices=lambda day: {}).settle(DAY, transfers)
+    ignorant = Rules(row for row in rules.load() if (row.contract, row.rule) != ("Ag(T+D)", "margin"))
+    with pytest.raises(rules.RuleUnknown, match="margin"):
+        DayEnd(circle, rules=ignorant).settle(DAY, transfers)
+    assert [stage.name for stage in DayEnd(circle).stages(DAY)] == ["trading-closed"]
+    # Trading is closed and what the last order held is given back; beyond that nothing has moved.
+    assert [(row[:4]) for row in left(store)[0]] == [row[:4] for row in before]
+    DayEnd(circle).settle(DAY, transfers)
+    assert [stage.name for stage in DayEnd(circle).stages(DAY)] == STAGES
+
+
+@pytest.fixture(scope="module")
+def lived(server: Server) -> Iterator[Store]:
+    database = server.create()
+    store = server.store(database)
+    run(store, Plan(days=10, clients=48, seed=11))
+    yield store
+    server.drop(database)
+
+
+@pytest.mark.ledgers.with_args(lambda store: None)
+def test_every_day_is_computed_again_to_the_same_pieces(lived: Store) -> None:
+    with lived.connect() as administrator:
+        days = [
+            day for (day,) in administrator.execute("SELECT day FROM exchange_margin.settled ORDER BY 1").fetchall()
+        ]
+        assert len(days) == 10
+        with Circle(lived, ("bank_a", "bank_b")) as circle:
+            end = DayEnd(circle)
+            assert [end.compute_again(day) for day in days] == [[]] * 10
+            # Whoever changes a piece or a lot behind everybody's back is found, by name.
+            administrator.execute("SET session_replication_role = replica")
+            ((client, what),) = administrator.execute(
+                "UPDATE exchange_margin.piece SET amount_minor = amount_minor + 1 WHERE (day, client, what) = "
+                "(SELECT day, client, what FROM exchange_margin.piece WHERE day = %s AND what = 'marked' LIMIT 1) RETURNING client, what",
+                (days[4],),
+            ).fetchall()
+            assert end.compute_again(days[4]) == [f"{client}, {what}"]
+            administrator.execute("UPDATE exchange_margin.lot SET lots = lots + 1 WHERE since = %s", (days[7],))
+            (said,) = end.compute_again(days[8])
+            assert "must be equal" in said
+            with pytest.raises(BadInput, match="planned"):
+                end.compute_again(days[0] - datetime.timedelta(days=1))
+
+
+def test_a_client_that_cannot_pay_is_covered_bank_by_bank_before_its_loss_is_booked(store: Store) -> None:
+    """The guarantee of its own member at one bank, then reserves; another member's guarantee stays whole."""
+    with opened(store) as (circle, transfers):
+        circle.counter["bank_a"].put_up_guarantee(DAY, "m1", 1_000_00)
+        circle.counter["bank_b"].put_up_guarantee(DAY, "m2", 9_000_00)
+        circle.counter["bank_a"].fill_reserve(DAY, 300_00)
+        circle.counter["bank_b"].fill_reserve(DAY, 100_000_00)
+        trade_something(circle)
+        fallen = {
+            code: replace(price, settlement_minor=price.settlement_minor * 150 // 100) if code == "Ag(T+D)" else price
+            for code, price in market.load().prices(DAY).items()
+        }
+        settled = DayEnd(circle, prices=lambda day: fallen).settle(DAY, transfers)
+        # Ann is 45 lots short from 4,110 and silver is settled at half more than 4,195.
+        covers = [(p.client, p.what, p.bank) for p in settled.covers]
+        assert covers == [
+            ("m1-ann", "member-guarantee", "bank_a"),
+            ("m1-ann", "exchange-reserve", "bank_a"),
+            ("m1-ann", "exchange-reserve", "bank_b"),
+        ]
+        assert [p.amount_minor for p in settled.covers][:2] == [1_000_00, 300_00]
+        assert circle.settlement.balances("client-cash")["m1-ann"] == 0
+        assert circle.teller["bank_b"].balances("member-guarantee")["m2"] == 9_000_00
