@@ -32,8 +32,8 @@ class Interrupted(Exception):
     """Somebody pulled the plug."""
 
 
-# After every commit in `make simulate`; else after every third, since each goes through the start of a run once more.
-EVERY = int(os.environ.get("RINGFENCE_INTERRUPT_EVERY", "3"))
+# After every commit in `make simulate`; else after every fifth, since each goes through the start of a run once more.
+EVERY = int(os.environ.get("RINGFENCE_INTERRUPT_EVERY", "5"))
 
 
 @dataclass
