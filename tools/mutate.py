@@ -26,12 +26,23 @@ TESTS = (
     "tests/database/ledger/test_privileges.py",
     "tests/property/ledger",
 )
+MARGIN_TESTS = (
+    "tests/unit/margin",
+    "tests/property/test_settlement_properties.py",
+    "tests/database/margin/test_orders.py",
+    "tests/database/margin/test_stages.py",
+    "tests/database/ledger/test_privileges.py",
+)
 POST = "ledger/sql/020_post.sql"
 CONTROLS = "ledger/sql/018_controls.sql"
 GRANTS = "ledger/sql/012_grants.sql"
 LOOKUPS = "ledger/sql/015_lookups.sql"
 BIND = "ledger/sql/045_bind.sql"
 SCHEMA = "ledger/migrations/0001_ledger.sql"
+SETTLEMENT = "margin/migrations/0001_settlement.sql"
+ORDERS = "margin/migrations/0002_orders.sql"
+STAGES = "margin/migrations/0003_stages.sql"
+CHECKS = "margin/order_checks.py"
 
 
 class Mutation(NamedTuple):
@@ -139,7 +150,44 @@ MUTATIONS = (
     Mutation("a visit ends", "ledger/sql/090_privileges.sql", " AND v.until > clock_timestamp()", ""),
     Mutation("a visit is its token's", "ledger/sql/090_privileges.sql", "v.digest = sha256(convert_to(current_setting('ringfence.visit', true), 'UTF8'))", "true"),
     Mutation("members see when their own was recorded", "ledger/sql/090_privileges.sql", "WHERE p.id >= batch.first_posting AND p.id < batch.first_posting + batch.postings", "WHERE true"),
-    Mutation("members see their own margin", "margin/migrations/0001_settlement.sql", "CREATE POLICY own_clients ON requirement FOR SELECT TO ringfence_exchange_member\nUSING (client IN (SELECT party.name FROM exchange.party))", "CREATE POLICY own_clients ON requirement FOR SELECT TO ringfence_exchange_member\nUSING (true)"),
+    Mutation("members see their own margin", SETTLEMENT, "CREATE POLICY own_clients ON requirement FOR SELECT TO ringfence_exchange_member\nUSING (client IN (SELECT party.name FROM exchange.party))", "CREATE POLICY own_clients ON requirement FOR SELECT TO ringfence_exchange_member\nUSING (true)"),
+    Mutation("members see their own lots", SETTLEMENT, "CREATE POLICY own_clients ON lot FOR SELECT TO ringfence_exchange_member\nUSING (client IN (SELECT party.name FROM exchange.party))", "CREATE POLICY own_clients ON lot FOR SELECT TO ringfence_exchange_member\nUSING (true)"),
+    Mutation("members see their own closed lots", SETTLEMENT, "CREATE POLICY own_clients ON closed FOR SELECT TO ringfence_exchange_member\nUSING (client IN (SELECT party.name FROM exchange.party))", "CREATE POLICY own_clients ON closed FOR SELECT TO ringfence_exchange_member\nUSING (true)"),
+    Mutation("members see their own orders", ORDERS, "CREATE POLICY own_clients ON orders FOR SELECT TO ringfence_exchange_member\nUSING (client IN (SELECT party.name FROM exchange.party))", "CREATE POLICY own_clients ON orders FOR SELECT TO ringfence_exchange_member\nUSING (true)"),
+    Mutation("a lot ends once", SETTLEMENT, "USING (until = 'infinity') WITH CHECK (until < 'infinity')", "USING (true) WITH CHECK (until < 'infinity')"),
+    Mutation("a trade is between orders of its clients", ORDERS, "(o.day, o.contract, o.client, o.side, o.opens) IS DISTINCT FROM (m.day, m.contract, s.client, s.side, s.offs = 'open')\n        OR", ""),
+    Mutation("a trade is at the orders' prices or better", ORDERS, "OR (m.price_minor - o.price_minor) * s.side > 0", ""),
+    Mutation("a trade fills no more than is left", ORDERS, "> 0 OR o.rest < 0", "> 0"),
+    Mutation("what is cancelled is what was left", ORDERS, "USING (order_no) WHERE o.rest <> 0", "USING (order_no) WHERE false"),
+    Mutation("nothing comes into a closed day", STAGES, "IF dated <= last THEN", "IF false THEN"),
+    Mutation("a day is planned once trading is closed", STAGES, ", ADD FOREIGN KEY (day) REFERENCES trading_closed", ""),
+    Mutation("a day is covered once it is planned", STAGES, "PRIMARY KEY REFERENCES planned", "PRIMARY KEY"),
+    Mutation("a day is posted once it is covered", STAGES, "PRIMARY KEY REFERENCES covered", "PRIMARY KEY"),
+    Mutation("a day is settled once it is posted", STAGES, ", ADD FOREIGN KEY (day) REFERENCES posted", ""),
+    Mutation("an order is a registered client's", CHECKS, "if order.client not in self._clients:", "if False:"),
+    Mutation("an order is for a contract that trades", CHECKS, 'if traded.kind != "deferred" or not traded.trades:', "if False:"),
+    Mutation("an order has a largest size", CHECKS, "(most is not None and order.lots > most)", "False"),
+    Mutation("an order is on the tick", CHECKS, "order.price_minor <= 0 or order.price_minor % traded.tick_minor", "order.price_minor <= 0"),
+    Mutation("an order is not below the lower price limit", CHECKS, "order.price_minor < lowest or", "False or"),
+    Mutation("an order is not above the upper price limit", CHECKS, "(highest is not None and order.price_minor > highest)", "False"),
+    Mutation("no more is closed than is open", CHECKS, "if order.lots > left:", "if False:"),
+    Mutation("lots are closed once", CHECKS, "self._closable[held] = left - order.lots", "pass"),
+    Mutation("an order has the funds", CHECKS, "if needed > available:", "if False:"),
+    Mutation("funds are counted on once", CHECKS, "self._available[order.client] = available - needed", "pass"),
+    Mutation("a sale is held at the upper limit", CHECKS, 'price = order.price_minor if order.side == "buy" else highest or order.price_minor', "price = order.price_minor"),
+    Mutation("what a cancelled order gave back leaves tomorrow", "margin/standing.py", "unfrozen=column(given_back.get(name, 0) for name in names),", ""),
+    Mutation("what closing set free leaves tomorrow", "margin/standing.py", '"released": spread(days.released),', ""),
+    Mutation("a floating profit is not available", "margin/funds.py", "np.maximum(0, -np.asarray(floating))", "-np.asarray(floating)"),
+    Mutation("money only changes hands", "margin/day.py", "if one.profit_minor or not 0", "if not 0"),
+    Mutation("deferred fees come from somewhere", "margin/day.py", "if one.profit_minor or not 0 <= one.left_over_minor <= 2 * clients:", "if one.profit_minor:"),
+    Mutation("as many are long as short", "margin/day.py", "if not one.is_whole:", "if False:"),
+    Mutation("a plan is checked", "margin/planning.py", "require_zero_sum(day, found, len(opening.clients))", "pass"),
+    Mutation("a guarantee pays for its own member's clients", "margin/planning.py", "if key[0] == owner", "if True"),
+    Mutation("nobody is covered beyond the reserve", "margin/planning.py", "if missing > 0:\n            raise", "if False:\n            raise"),
+    Mutation("nothing is closed that is not open", "margin/lots.py", "    _require_enough(lots, fills, side)\n\n", ""),
+    Mutation("neutrals fill the gap and no more", "margin/delivery.py", "lots = min(lots, room)", "pass"),
+    Mutation("no metal is given twice", "margin/delivery.py", "metal[giver] -= weight", "pass"),
+    Mutation("no cash is paid twice", "margin/delivery.py", "cash[taker] -= value", "pass"),
     Mutation("members see their own", "ledger/sql/090_privileges.sql", "USING (owner IN (SELECT party.id FROM {ledger}.party))", "USING (true)"),
 )  # fmt: skip
 
@@ -163,8 +211,9 @@ def _survives(mutation: Mutation) -> bool:
         if text.count(mutation.before) != 1:
             sys.exit(f"{mutation.safety}: {mutation.file} does not have this once: {mutation.before}")
         file.write_text(text.replace(mutation.before, mutation.after), "utf-8")
+        tests = MARGIN_TESTS if mutation.file.startswith("margin/") else TESTS
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS],
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(source)},
             capture_output=True,

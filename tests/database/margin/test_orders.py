@@ -84,34 +84,32 @@ def test_a_sale_holds_what_it_can_cost_at_the_upper_limit(exchange: tuple[Circle
     assert placed.reserved_minor == -(-10 * highest * 7 // 100) + (10 * highest * 25 + 50_000) // 100_000
 
 
-@pytest.mark.parametrize(
-    ("change", "field", "right"),
-    [
-        ({"order_no": ""}, "order_no", "1 to 100"),
-        ({"client": "m9-eve"}, "client", "registered"),
-        ({"client": "m1"}, "client", "registered"),
-        ({"contract": "Ag(T+N)"}, "contract", "Ag(T+D)"),
-        ({"contract": "Au99.99"}, "contract", "trades on 2020-03-06"),
-        ({"lots": 0}, "lots", "1 to 2000"),
-        ({"lots": 2001}, "lots", "1 to 2000"),
-        ({"price_minor": 420050}, "price", "tick"),
-        ({"price_minor": 435700}, "price", "3863.00 to 4356.00"),
-        ({"price_minor": 386200}, "price", "3863.00 to 4356.00"),
-        ({"side": "long"}, "side", "buy, sell"),
-        ({"offset": "close"}, "lots", "at most the 0 short lots"),
-        ({"lots": 200}, "funds", "at most 50,000.00 CNY"),
-        ({"client": "m1-bo"}, "funds", "at most 0.00 CNY"),
-    ],
-)
-def test_each_check_refuses_by_name_and_nothing_is_written(
-    exchange: tuple[Circle, Orders], change: dict[str, object], field: str, right: str
-) -> None:
+REFUSALS = [
+    ({"order_no": ""}, "order_no", "1 to 100"),
+    ({"client": "m9-eve"}, "client", "registered"),
+    ({"client": "m1"}, "client", "registered"),
+    ({"contract": "Ag(T+N)"}, "contract", "Ag(T+D)"),
+    ({"contract": "Au99.99"}, "contract", "trades on 2020-03-06"),
+    ({"lots": 0}, "lots", "1 to 2000"),
+    ({"lots": 2001}, "lots", "1 to 2000"),
+    ({"price_minor": 420050}, "price", "tick"),
+    ({"price_minor": 435700}, "price", "3863.00 to 4356.00"),
+    ({"price_minor": 386200}, "price", "3863.00 to 4356.00"),
+    ({"side": "long"}, "side", "buy, sell"),
+    ({"offset": "close"}, "lots", "at most the 0 short lots"),
+    ({"lots": 200}, "funds", "at most 50,000.00 CNY"),
+    ({"client": "m1-bo"}, "funds", "at most 0.00 CNY"),
+]
+
+
+def test_each_check_refuses_by_name_and_nothing_is_written(exchange: tuple[Circle, Orders]) -> None:
     circle, orders = exchange
-    placed = one(orders, replace(SILVER, **change))  # type: ignore[arg-type]
-    assert placed.refusal is not None
-    assert placed.refusal.figures["field"] == field
-    assert right in placed.refusal.text("en")
-    assert placed.reserved_minor == 0
+    for change, field, right in REFUSALS:
+        placed = one(orders, replace(SILVER, **change))  # type: ignore[arg-type]
+        assert placed.refusal is not None, change
+        assert placed.refusal.figures["field"] == field, change
+        assert right in placed.refusal.text("en"), change
+        assert placed.reserved_minor == 0, change
     assert available(circle, "m1-ann") == 50_000_00
     assert orders.states(DAY) == []
 
@@ -222,39 +220,47 @@ def test_closing_needs_open_lots_that_no_other_order_closes(exchange: tuple[Circ
     assert funds.withdrawable_minor == funds.available_minor - released - realised
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"price_minor": 420100}, "4200.00 or better"),
-        ({"price_minor": 417900}, "4180.00 or better"),
-        ({"lots": 11}, "at most the 10"),
-        ({"buyer": "m1-bo"}, "an order of m1-bo"),
-        ({"buyer_offset": "close"}, "to close"),
-        ({"contract": "mAu(T+D)"}, r"mAu"),
-        ({"buyer_order": "s2", "seller_order": "s1"}, "to buy"),
-        ({"buyer_order": "none"}, "an order that was placed"),
-    ],
-)
-def test_a_trade_that_its_orders_do_not_allow_is_booked_nowhere(
-    exchange: tuple[Circle, Orders], store: Store, change: dict[str, object], says: str
-) -> None:
+NOT_ALLOWED = [
+    ({"price_minor": 420100}, "4200.00 or better"),
+    ({"price_minor": 417900}, "4180.00 or better"),
+    ({"lots": 11}, "at most the 10"),
+    ({"buyer": "m1-bo"}, "an order of m1-bo"),
+    ({"buyer_offset": "close"}, "to close"),
+    ({"contract": "mAu(T+D)"}, r"mAu"),
+    ({"buyer_order": "s2", "seller_order": "s1"}, "to buy"),
+    ({"buyer_order": "none"}, "an order that was placed"),
+]
+
+
+def test_a_trade_that_its_orders_do_not_allow_is_booked_nowhere(exchange: tuple[Circle, Orders], store: Store) -> None:
     circle, orders = exchange
     orders.place([SILVER, Order("s2", "m2-cy", "Ag(T+D)", "sell", "open", 10, 418000)], MORNING)
-    trade = replace(Trade("t1", "Ag(T+D)", "m1-ann", "open", "m2-cy", "open", 10, 419000, "s1", "s2"), **change)  # type: ignore[arg-type]
-    with pytest.raises(BadInput, match=says):
-        orders.fill(DAY, [trade])
-    # Nor does the database take it, past everything in Python, by the very login that books trades.
-    with store.connect(role("exchange", "settlement")) as settlement, pytest.raises(psycopg.IntegrityError):
-        settlement.execute(
-            "INSERT INTO exchange_margin.trade (day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, "
-            "price_minor, buyer_order, seller_order) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (
-                DAY, trade.trade_no, trade.contract, trade.buyer, trade.buyer_offset, trade.seller, trade.seller_offset, trade.lots,
-                trade.price_minor, trade.buyer_order, trade.seller_order,
-            ),
-        )  # fmt: skip
+    fair = Trade("t1", "Ag(T+D)", "m1-ann", "open", "m2-cy", "open", 10, 419000, "s1", "s2")
+    for change, says in NOT_ALLOWED:
+        trade = replace(fair, **change)  # type: ignore[arg-type]
+        with pytest.raises(BadInput, match=says):
+            orders.fill(DAY, [trade])
+        # Nor does the database take it, past everything in Python, by the very login that books trades.
+        with store.connect(role("exchange", "settlement")) as settlement, pytest.raises(psycopg.IntegrityError):
+            settlement.execute(
+                "INSERT INTO exchange_margin.trade (day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, "
+                "price_minor, buyer_order, seller_order) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    DAY, trade.trade_no, trade.contract, trade.buyer, trade.buyer_offset, trade.seller, trade.seller_offset,
+                    trade.lots, trade.price_minor, trade.buyer_order, trade.seller_order,
+                ),
+            )  # fmt: skip
     assert circle.settlement.rows("SELECT count(*) FROM exchange_margin.trade") == [(0,)]
     assert state(orders, "s1").held_minor == 2_950_50
+
+
+def test_what_is_cancelled_is_what_was_left_past_python_too(exchange: tuple[Circle, Orders], store: Store) -> None:
+    _, orders = exchange
+    match(orders, lots=4)
+    for lots in (5, 7):
+        with store.connect(role("exchange", "settlement")) as settlement, pytest.raises(psycopg.IntegrityError):
+            settlement.execute("INSERT INTO exchange_margin.cancelled VALUES ('s1', %s, 0)", (lots,))
+    assert state(orders, "s1").rest == 6
 
 
 def test_a_trade_is_booked_once(exchange: tuple[Circle, Orders]) -> None:

@@ -22,6 +22,7 @@ from ringfence.margin.day import SettlementPriceMissing
 from ringfence.margin.day_end import DayEnd, DayOutOfOrder
 from ringfence.margin.order_state import Order
 from ringfence.margin.orders import Orders
+from ringfence.margin.planning import ReserveExhausted
 from ringfence.margin.positions import Trade
 from ringfence.margin.rules import Rules
 
@@ -88,56 +89,68 @@ def test_a_day_goes_through_its_stages_and_says_when(traded: tuple[Circle, Trans
     assert seen == STAGES
 
 
+@pytest.fixture(scope="module")
+def undisturbed(server: Server) -> Iterator[list[list[tuple[object, ...]]]]:
+    """What a day leaves that nobody interrupted."""
+    database = server.create()
+    store = server.store(database)
+    make_circle(store)
+    with opened(store) as (circle, transfers):
+        trade_something(circle)
+        DayEnd(circle).settle(DAY, transfers)
+    yield left(store)
+    server.drop(database)
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_interrupted_at_any_stage_it_comes_to_the_same_end(server: Server, store: Store, stage: str) -> None:
-    undisturbed = server.store(server.create())
-    make_circle(undisturbed)
-    for one, interrupted in ((undisturbed, False), (store, True)):
-        with opened(one) as (circle, transfers):
-            trade_something(circle)
-
-            def pull(reached: str, interrupted: bool = interrupted) -> None:
-                if interrupted and reached == stage:
-                    raise Interrupted
-
-            if interrupted:
-                with pytest.raises(Interrupted):
-                    DayEnd(circle, reached=pull).settle(DAY, transfers)
-            else:
-                DayEnd(circle).settle(DAY, transfers)
-        with opened(one) as (circle, transfers):
-            DayEnd(circle).settle(DAY, transfers)
-    assert left(store) == left(undisturbed)
-
-
-@pytest.mark.parametrize(
-    ("table", "columns", "values"),
-    [
-        ("planned", "day", "%s"),
-        ("covered", "day, covers", "%s, 0"),
-        ("posted", "day, postings", "%s, 0"),
-        ("settled", "day", "%s"),
-    ],
-)
-def test_the_database_lets_no_stage_be_reached_but_from_the_one_before(
-    store: Store, table: str, columns: str, values: str
+def test_interrupted_at_any_stage_it_comes_to_the_same_end(
+    traded: tuple[Circle, Transfers], store: Store, undisturbed: list[list[tuple[object, ...]]], stage: str
 ) -> None:
-    with store.connect(role("exchange", "settlement")) as login, pytest.raises(psycopg.errors.ForeignKeyViolation):
-        login.execute(f"INSERT INTO exchange_margin.{table} ({columns}) VALUES ({values})".encode(), (DAY,))
+    circle, transfers = traded
+
+    def pull(reached: str) -> None:
+        if reached == stage:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        DayEnd(circle, reached=pull).settle(DAY, transfers)
+    with opened(store) as (circle, transfers):
+        DayEnd(circle).settle(DAY, transfers)
+    assert left(store) == undisturbed
 
 
-@pytest.mark.parametrize(
-    "table", ["trading_closed", "planned", "covered", "posted", "settled", "lot", "closed", "price", "trade"]
-)
-def test_nobody_takes_a_stage_back(traded: tuple[Circle, Transfers], store: Store, table: str) -> None:
+def test_the_database_lets_no_stage_be_reached_but_from_the_one_before(store: Store) -> None:
+    for into in (
+        "planned (day) VALUES (%s)",
+        "covered VALUES (%s, 0)",
+        "posted VALUES (%s, 0)",
+        "settled (day) VALUES (%s)",
+    ):
+        with store.connect(role("exchange", "settlement")) as login, pytest.raises(psycopg.errors.ForeignKeyViolation):
+            login.execute(f"INSERT INTO exchange_margin.{into}".encode(), (DAY,))
+
+
+def test_nobody_takes_a_stage_back(traded: tuple[Circle, Transfers], store: Store) -> None:
     circle, transfers = traded
     DayEnd(circle).settle(DAY, transfers)
-    for statement in ("DELETE FROM exchange_margin.{}", "TRUNCATE exchange_margin.{} CASCADE"):
-        with (
-            store.connect(role("exchange", "settlement")) as login,
-            pytest.raises(psycopg.errors.InsufficientPrivilege),
-        ):
-            login.execute(statement.format(table).encode())
+    for table in (
+        "trading_closed",
+        "planned",
+        "covered",
+        "posted",
+        "settled",
+        "lot",
+        "closed",
+        "price",
+        "trade",
+        "orders",
+    ):
+        for statement in ("DELETE FROM exchange_margin.{}", "TRUNCATE exchange_margin.{} CASCADE"):
+            with (
+                store.connect(role("exchange", "settlement")) as login,
+                pytest.raises(psycopg.errors.InsufficientPrivilege),
+            ):
+                login.execute(statement.format(table).encode())
 
 
 def test_a_lot_ends_once(traded: tuple[Circle, Transfers], store: Store) -> None:
@@ -249,3 +262,18 @@ def test_a_client_that_cannot_pay_is_covered_bank_by_bank_before_its_loss_is_boo
         assert [p.amount_minor for p in settled.covers][:2] == [1_000_00, 300_00]
         assert circle.settlement.balances("client-cash")["m1-ann"] == 0
         assert circle.teller["bank_b"].balances("member-guarantee")["m2"] == 9_000_00
+
+
+def test_nobody_is_covered_beyond_the_reserve_and_nothing_is_moved(store: Store) -> None:
+    with opened(store) as (circle, transfers):
+        circle.counter["bank_a"].fill_reserve(DAY, 300_00)
+        trade_something(circle)
+        fallen = {
+            code: replace(price, settlement_minor=price.settlement_minor * 150 // 100) if code == "Ag(T+D)" else price
+            for code, price in market.load().prices(DAY).items()
+        }
+        with pytest.raises(ReserveExhausted) as short:
+            DayEnd(circle, prices=lambda day: fallen).settle(DAY, transfers)
+        assert short.value.figures["client"] == "m1-ann"
+        assert circle.settlement.rows("SELECT count(*) FROM exchange_margin.piece") == [(0,)]
+        assert circle.settlement.balances("client-cash")["m1-ann"] == 15_000_00
