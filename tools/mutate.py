@@ -26,13 +26,6 @@ TESTS = (
     "tests/database/ledger/test_privileges.py",
     "tests/property/ledger",
 )
-MARGIN_TESTS = (
-    "tests/unit/margin",
-    "tests/property/test_settlement_properties.py",
-    "tests/database/margin/test_orders.py",
-    "tests/database/margin/test_stages.py",
-    "tests/database/ledger/test_privileges.py",
-)
 POST = "ledger/sql/020_post.sql"
 CONTROLS = "ledger/sql/018_controls.sql"
 GRANTS = "ledger/sql/012_grants.sql"
@@ -43,6 +36,24 @@ SETTLEMENT = "margin/migrations/0001_settlement.sql"
 ORDERS = "margin/migrations/0002_orders.sql"
 STAGES = "margin/migrations/0003_stages.sql"
 CHECKS = "margin/order_checks.py"
+
+
+DAY_TESTS = (
+    "tests/unit/margin",
+    "tests/property/test_settlement_properties.py",
+    "tests/database/margin/test_stages.py",
+)
+ORDER_TESTS = ("tests/database/margin/test_orders.py",)
+WATCHED_BY: dict[str, tuple[str, ...]] = {
+    SETTLEMENT: ("tests/database/margin/test_stages.py", "tests/database/ledger/test_privileges.py"),
+    ORDERS: (*ORDER_TESTS, "tests/database/ledger/test_privileges.py"),
+    STAGES: (*ORDER_TESTS, "tests/database/margin/test_stages.py"),
+    CHECKS: ORDER_TESTS,
+    "margin/standing.py": ORDER_TESTS,
+    **dict.fromkeys(
+        ("margin/funds.py", "margin/day.py", "margin/planning.py", "margin/lots.py", "margin/delivery.py"), DAY_TESTS
+    ),
+}
 
 
 class Mutation(NamedTuple):
@@ -185,7 +196,8 @@ MUTATIONS = (
     Mutation("a guarantee pays for its own member's clients", "margin/planning.py", "if key[0] == owner", "if True"),
     Mutation("nobody is covered beyond the reserve", "margin/planning.py", "if missing > 0:\n            raise", "if False:\n            raise"),
     Mutation("nothing is closed that is not open", "margin/lots.py", "    _require_enough(lots, fills, side)\n\n", ""),
-    Mutation("neutrals fill the gap and no more", "margin/delivery.py", "lots = min(lots, room)", "pass"),
+    Mutation("neutrals come after position holders", "margin/delivery.py", "(tender.neutral, tender.number)", "tender.number"),
+    Mutation("neutrals come only where something is lacking", "margin/delivery.py", "if tender.neutral and (gap is None or tender.side != gap[0]):", "if False:"),
     Mutation("no metal is given twice", "margin/delivery.py", "metal[giver] -= weight", "pass"),
     Mutation("no cash is paid twice", "margin/delivery.py", "cash[taker] -= value", "pass"),
     Mutation("members see their own", "ledger/sql/090_privileges.sql", "USING (owner IN (SELECT party.id FROM {ledger}.party))", "USING (true)"),
@@ -211,9 +223,17 @@ def _survives(mutation: Mutation) -> bool:
         if text.count(mutation.before) != 1:
             sys.exit(f"{mutation.safety}: {mutation.file} does not have this once: {mutation.before}")
         file.write_text(text.replace(mutation.before, mutation.after), "utf-8")
-        tests = MARGIN_TESTS if mutation.file.startswith("margin/") else TESTS
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-x",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                *WATCHED_BY.get(mutation.file, TESTS),
+            ],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(source)},
             capture_output=True,

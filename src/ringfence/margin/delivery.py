@@ -111,39 +111,34 @@ def match(tenders: Sequence[Tender]) -> list[Match]:
     Errors: BadInput for a neutral on a side that is not lacking.
     """
     gap = count(tenders).gap
-    queues: dict[TenderSide, list[tuple[Tender, int]]] = {"deliver": [], "receive": []}
-    room = gap[1] if gap else 0
+    queues: dict[TenderSide, list[Tender]] = {"deliver": [], "receive": []}
+    # Neutrals come after all position holders, so the other side is used up when they have filled the gap.
     for tender in sorted(tenders, key=lambda tender: (tender.neutral, tender.number)):
-        lots = tender.lots
-        if tender.neutral:
-            if gap is None or tender.side != gap[0]:
-                right = (
-                    f"a neutral tender to {gap[0]}, which is lacking"
-                    if gap
-                    else "no neutral tender: nothing is lacking"
-                )
-                raise BadInput("side", tender.side, right)
-            lots = min(lots, room)
-            room -= lots
-        if lots:
-            queues[tender.side].append((tender, lots))
+        if tender.neutral and (gap is None or tender.side != gap[0]):
+            right = (
+                f"a neutral tender to {gap[0]}, which is lacking" if gap else "no neutral tender: nothing is lacking"
+            )
+            raise BadInput("side", tender.side, right)
+        queues[tender.side].append(tender)
     return list(_overlay(queues["deliver"], queues["receive"]))
 
 
-def _overlay(delivering: Sequence[tuple[Tender, int]], receiving: Sequence[tuple[Tender, int]]) -> Iterator[Match]:
+def _overlay(delivering: Sequence[Tender], receiving: Sequence[Tender]) -> Iterator[Match]:
     """Lay both queues end to end on one line: where they lie over each other, one delivers to the other."""
     givers, takers = iter(delivering), iter(receiving)
-    giver, left = next(givers, (None, 0))
-    taker, wanted = next(takers, (None, 0))
+    giver, taker = next(givers, None), next(takers, None)
+    left, wanted = giver.lots if giver else 0, taker.lots if taker else 0
     while giver is not None and taker is not None:
         lots = min(left, wanted)
         yield Match(giver, taker, lots)
         left -= lots
         wanted -= lots
         if not left:
-            giver, left = next(givers, (None, 0))
+            giver = next(givers, None)
+            left = giver.lots if giver else 0
         if not wanted:
-            taker, wanted = next(takers, (None, 0))
+            taker = next(takers, None)
+            wanted = taker.lots if taker else 0
 
 
 def clear(

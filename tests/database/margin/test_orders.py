@@ -129,6 +129,19 @@ def test_orders_of_one_call_are_judged_one_after_another(exchange: tuple[Circle,
     assert "20,495.00 CNY" in str(placed[1].refusal)
 
 
+def test_orders_of_one_call_do_not_count_on_the_same_money_beside_a_position(exchange: tuple[Circle, Orders]) -> None:
+    """Margin of 100 lots is bound but not held in the ledger; each of two orders would fit beside it, both do not."""
+    _, orders = exchange
+    pair = [replace(SILVER, lots=100), Order("s2", "m2-cy", "Ag(T+D)", "sell", "open", 100, 420000)]
+    assert [p.refusal for p in orders.place(pair, MORNING)] == [None, None]
+    orders.fill(DAY, [Trade("t1", "Ag(T+D)", "m1-ann", "open", "m2-cy", "open", 100, 420000, "s1", "s2")])
+    more = replace(SILVER, order_no="s3", lots=50)
+    placed = orders.place([more, replace(more, order_no="s4")], MORNING)
+    assert placed[0].refusal is None
+    # 50,000.00 - 29,400.00 of margin - 105.00 of fee - 14,752.50 held
+    assert "at most 5,742.50 CNY" in str(placed[1].refusal)
+
+
 def test_the_same_order_again_is_told_what_became_of_it(exchange: tuple[Circle, Orders]) -> None:
     circle, orders = exchange
     one(orders, SILVER)

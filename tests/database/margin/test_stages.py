@@ -120,14 +120,19 @@ def test_interrupted_at_any_stage_it_comes_to_the_same_end(
 
 
 def test_the_database_lets_no_stage_be_reached_but_from_the_one_before(store: Store) -> None:
-    for into in (
+    into = [
+        "trading_closed (day, cancelled) VALUES (%s, 0)",
         "planned (day) VALUES (%s)",
-        "covered VALUES (%s, 0)",
-        "posted VALUES (%s, 0)",
+        "covered (day, covers) VALUES (%s, 0)",
+        "posted (day, postings) VALUES (%s, 0)",
         "settled (day) VALUES (%s)",
-    ):
-        with store.connect(role("exchange", "settlement")) as login, pytest.raises(psycopg.errors.ForeignKeyViolation):
-            login.execute(f"INSERT INTO exchange_margin.{into}".encode(), (DAY,))
+    ]
+    with store.connect(role("exchange", "settlement")) as login:
+        for number, stage in enumerate(into):
+            for later in into[number + 1 :]:
+                with pytest.raises(psycopg.errors.ForeignKeyViolation):
+                    login.execute(f"INSERT INTO exchange_margin.{later}".encode(), (DAY,))
+            login.execute(f"INSERT INTO exchange_margin.{stage}".encode(), (DAY,))
 
 
 def test_nobody_takes_a_stage_back(traded: tuple[Circle, Transfers], store: Store) -> None:

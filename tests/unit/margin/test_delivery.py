@@ -85,6 +85,15 @@ def test_matches_and_neutrals_go_in_the_order_of_time() -> None:
     assert lots(match(tenders)) == [("s1", "l1", 2), ("s1", "l2", 1), ("s1", "n1", 2), ("s2", "n1", 2), ("s2", "n2", 2)]
 
 
+def test_position_holders_come_before_neutrals_whenever_they_tendered() -> None:
+    tenders = [
+        Tender(1, "n", "deliver", 2, neutral=True),
+        Tender(2, "l", "receive", 3),
+        Tender(3, "s", "deliver", 2),
+    ]
+    assert lots(match(tenders)) == [("s", "l", 2), ("n", "l", 1)]
+
+
 def test_what_is_not_matched_stays_open() -> None:
     assert lots(match([Tender(1, "s", "deliver", 5), Tender(2, "l", "receive", 2)])) == [("s", "l", 2)]
     assert match([Tender(1, "s", "deliver", 5)]) == []
@@ -131,6 +140,13 @@ def test_metal_and_cash_are_counted_once() -> None:
     cleared = clear(GOLD, 34818, matches, {"s": KILOGRAM + KILOGRAM // 2}, {"l1": 10**9, "l2": 10**9})
     assert [one.receive.client for one in cleared.delivered] == ["l1"]
     assert [(p.payer, p.payee) for p in cleared.penalties] == [("s", "l2")]
+
+
+def test_cash_is_counted_once_too() -> None:
+    s1, s2, taker = Tender(1, "s1", "deliver", 1), Tender(2, "s2", "deliver", 1), Tender(3, "l", "receive", 2)
+    cleared = clear(GOLD, 34818, match([s1, s2, taker]), {"s1": KILOGRAM, "s2": KILOGRAM}, {"l": 2 * 34818000 - 1})
+    assert [one.deliver.client for one in cleared.delivered] == ["s1"]
+    assert [(p.payer, p.payee) for p in cleared.penalties] == [("l", "s2")]
 
 
 positions = st.lists(st.tuples(st.sampled_from(["deliver", "receive"]), st.integers(1, 20)), max_size=12)
