@@ -124,10 +124,12 @@ class Orders:
         """
         with deciding(self._ledger):
             booked = {trade.trade_no: trade for trade in trades_named(self._connection, [t.trade_no for t in trades])}
+            new = []
             for trade in trades:
-                if booked.get(trade.trade_no, trade) != trade:
+                if trade.trade_no not in booked:
+                    new.append(trade)
+                if booked.setdefault(trade.trade_no, trade) != trade:
                     raise BadInput("trade_no", trade.trade_no, "a number that no other trade has")
-            new = [trade for trade in trades if trade.trade_no not in booked]
             if new:
                 if self._ledger.rows("SELECT FROM exchange_margin.trading_closed WHERE day >= %s", (day,)):
                     raise BadInput("day", str(day), "a day whose trading is not closed")

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Server
 from ringfence.custody import verify_circle
-from ringfence.database import Store
+from ringfence.database import Store, drop_ledger
 from ringfence.demo.people import BANKS
 from ringfence.demo.run import Plan, Watch, run
 
@@ -111,3 +111,23 @@ def test_interrupted_once(store: Store, undisturbed: list[Any], after: int) -> N
     result = run(store, PLAN)
     assert result.went_on
     assert left_behind(store) == undisturbed
+
+
+def test_interrupted_while_an_earlier_demonstration_is_replaced(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is left of the earlier books, they stay a demonstration's, and the next run replaces them."""
+    run(store, SHORT)
+    for dropped in range(9):
+        left = dropped
+
+        def drop(administrator: Any, schema: str) -> None:
+            nonlocal left
+            if not left:
+                raise Interrupted
+            left -= 1
+            drop_ledger(administrator, schema)
+
+        with monkeypatch.context() as patched:
+            patched.setattr("ringfence.demo.run.drop_ledger", drop)
+            with pytest.raises(Interrupted):
+                run(store, PLAN)
+    assert not run(store, SHORT).went_on

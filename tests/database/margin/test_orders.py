@@ -279,8 +279,10 @@ def test_what_is_cancelled_is_what_was_left_past_python_too(exchange: tuple[Circ
 def test_a_trade_is_booked_once(exchange: tuple[Circle, Orders]) -> None:
     circle, orders = exchange
     trade = match(orders)
-    orders.fill(DAY, [trade])
+    orders.fill(DAY, [trade, trade])
     assert circle.settlement.rows("SELECT count(*) FROM exchange_margin.trade") == [(1,)]
+    with pytest.raises(BadInput, match="no other trade"):
+        orders.fill(DAY, [replace(trade, trade_no="t2", lots=1), replace(trade, trade_no="t2", lots=2)])
     with pytest.raises(BadInput, match="no other trade"):
         orders.fill(DAY, [replace(trade, price_minor=419500)])
 
