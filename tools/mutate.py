@@ -187,7 +187,7 @@ MUTATIONS = (
     Mutation("funds are counted on once", CHECKS, "self._available[order.client] = available - needed", "pass"),
     Mutation("a sale is held at the upper limit", CHECKS, 'price = order.price_minor if order.side == "buy" else highest or order.price_minor', "price = order.price_minor"),
     Mutation("what a cancelled order gave back leaves tomorrow", "margin/standing.py", "unfrozen=column(given_back.get(name, 0) for name in names),", ""),
-    Mutation("what closing set free leaves tomorrow", "margin/standing.py", '"released": spread(days.released),', ""),
+    Mutation("what closing set free leaves tomorrow", "margin/standing.py", '("released", days.released),', ""),
     Mutation("a floating profit is not available", "margin/funds.py", "np.maximum(0, -np.asarray(floating))", "-np.asarray(floating)"),
     Mutation("money only changes hands", "margin/day.py", "if one.profit_minor or not 0", "if not 0"),
     Mutation("deferred fees come from somewhere", "margin/day.py", "if one.profit_minor or not 0 <= one.left_over_minor <= 2 * clients:", "if one.profit_minor:"),

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from ringfence.cli.options import LanguageOption, StoreOption, day_argument, existing_store, settings, spoken
+from ringfence.cli.options import (
+    LanguageOption,
+    StoreOption,
+    day_argument,
+    exchange_store,
+    existing_store,
+    settings,
+    spoken,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,20 +158,21 @@ def close_day(
 
 
 def _day(store: Path | None, language: Language, day: datetime.date, *, opens: bool) -> None:
-    from ringfence.custody import EXCHANGE, Exchange, NoCircle, banks_of, books_here, linked
+    from ringfence.custody import EXCHANGE, Exchange, banks_of, linked
 
-    with existing_store(store) as opened:
-        if EXCHANGE not in books_here(opened):
-            raise NoCircle(where=opened.where)
-        with linked(opened, banks_of(opened)) as clearing, Exchange(opened, clearing) as exchange:
-            (exchange.open_day if opens else exchange.close_day)(day)
+    with (
+        exchange_store(store) as opened,
+        linked(opened, banks_of(opened)) as clearing,
+        Exchange(opened, clearing) as exchange,
+    ):
+        (exchange.open_day if opens else exchange.close_day)(day)
     said = _WORDS["opened" if opens else "closed"][language]
     typer.echo(said.format(day=day, books=", ".join([EXCHANGE, *exchange.banks])))
 
 
 def _rows(option: str, file: Path, columns: tuple[str, ...], make: Callable[[Mapping[str, str]], T]) -> list[T]:
     """The rows of a CSV file. Errors: BadInput with line and column; nothing is registered."""
-    from ringfence.cli.tables import rows
+    from ringfence.tables import rows
 
     return [make(row.cells) for row in rows(option, file, columns, ("title",))]
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ringfence.cli.options import JsonOption, LanguageOption, StoreOption, auditor, day_option, existing_store, spoken
+from ringfence.cli.options import (
+    JsonOption,
+    LanguageOption,
+    StoreOption,
+    auditor,
+    day_option,
+    exchange_store,
+    existing_store,
+    spoken,
+)
 
 if TYPE_CHECKING:
     from ringfence.errors import Language
@@ -62,7 +70,7 @@ def list_(
     if as_json:
         typer.echo(
             json.dumps(
-                [{**asdict(row), "effective_from": str(row.effective_from)} for row in found],
+                [row.document() for row in found],
                 ensure_ascii=False,
                 indent=2,
             )
@@ -95,18 +103,15 @@ def add(
 
     A row cannot be dated back into a day that is settled. Try: ringfence contract add new.csv
     """
-    from ringfence.custody import EXCHANGE, NoCircle, books_here
+    from ringfence.custody import EXCHANGE
     from ringfence.ledger import Ledger
     from ringfence.margin import rules as rule_table
     from ringfence.margin.rulebook import add_rules
 
     said = spoken(language)
     rows = list(rule_table.read_file(file, option="FILE"))
-    with existing_store(store) as opened:
-        if EXCHANGE not in books_here(opened):
-            raise NoCircle(where=opened.where)
-        with Ledger(opened, EXCHANGE, "officer") as officer:
-            added = add_rules(officer.connection, rows)
+    with exchange_store(store) as opened, Ledger(opened, EXCHANGE, "officer") as officer:
+        added = add_rules(officer.connection, rows)
     typer.echo(_WORDS["added"][said].format(count=added))
     if added < len(rows):
         typer.echo(_WORDS["there"][said].format(count=len(rows) - added))

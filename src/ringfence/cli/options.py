@@ -92,6 +92,17 @@ def existing_store(folder: Path | None) -> Iterator[Store]:
         yield store
 
 
+@contextmanager
+def exchange_store(folder: Path | None) -> Iterator[Store]:
+    """Open the store that is named, which has the exchange's book. Errors: StoreMissing; NoCircle."""
+    from ringfence.custody import EXCHANGE, NoCircle, books_here
+
+    with existing_store(folder) as opened:
+        if EXCHANGE not in books_here(opened):
+            raise NoCircle(where=opened.where)
+        yield opened
+
+
 def auditor(store: Store, book: str) -> Ledger:
     """The book of the exchange or of a bank, read by its auditor. Errors: BadInput, NoCircle."""
     from ringfence.custody import EXCHANGE, banks_of

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from ringfence.cli.options import JsonOption, LanguageOption, StoreOption, auditor, day_option, existing_store, spoken
-from ringfence.cli.tables import Row, rows
+from ringfence.cli.options import (
+    JsonOption,
+    LanguageOption,
+    StoreOption,
+    auditor,
+    day_option,
+    exchange_store,
+    existing_store,
+    spoken,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     from ringfence.margin.order_state import Order, OrderSide, OrderState
     from ringfence.margin.orders import Orders
     from ringfence.margin.positions import Offset, Trade
+    from ringfence.tables import Row
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,6 +71,7 @@ def place(
     Try: ringfence order place orders.csv --at 2020-03-06T10:00
     """
     from ringfence.money import grouped, unit
+    from ringfence.tables import rows
 
     said = spoken(language)
     asked = [
@@ -101,6 +111,8 @@ def fill(
     language: LanguageOption = "en",
 ) -> None:
     """Book trades between orders: all of the file, or none. The same file again books nothing twice."""
+    from ringfence.tables import rows
+
     said = spoken(language)
     columns = ("trade_no", "buyer_order", "seller_order", "lots", "price")
     asked = list(rows("FILE", file, columns))
@@ -175,8 +187,17 @@ def _order(row: Row) -> Order:
     return Order(
         row.cells["order_no"], row.cells["client"], row.cells["contract"],
         cast("OrderSide", row.one_of("side", ("buy", "sell"))), cast("Offset", row.one_of("offset", ("open", "close"))),
-        row.count("lots"), row.price_minor("price"),
+        row.count("lots"), _price_minor(row),
     )  # fmt: skip
+
+
+def _price_minor(row: Row) -> int:
+    from ringfence.margin.contracts import exact_minor
+
+    minor = exact_minor(row.cells["price"])
+    if minor is None or minor <= 0:
+        raise row.refuse("price", "a positive price in CNY, in whole fen, such as 341.43")
+    return minor
 
 
 def _trade(row: Row, known: dict[str, Order]) -> Trade:
@@ -188,19 +209,16 @@ def _trade(row: Row, known: dict[str, Order]) -> Trade:
     buyer, seller = known[row.cells["buyer_order"]], known[row.cells["seller_order"]]
     return Trade(
         row.cells["trade_no"], buyer.contract, buyer.client, buyer.offset, seller.client, seller.offset, row.count("lots"),
-        row.price_minor("price"), buyer.order_no, seller.order_no,
+        _price_minor(row), buyer.order_no, seller.order_no,
     )  # fmt: skip
 
 
 @contextmanager
 def _orders(store: Path | None) -> Iterator[Orders]:
     """The orders of the exchange whose book is in the store. Errors: NoCircle."""
-    from ringfence.custody import EXCHANGE, Exchange, NoCircle, books_here
+    from ringfence.custody import Exchange
     from ringfence.margin import market
     from ringfence.margin.orders import Orders as OrdersOfExchange
 
-    with existing_store(store) as opened:
-        if EXCHANGE not in books_here(opened):
-            raise NoCircle(where=opened.where)
-        with Exchange(opened, {}) as exchange:
-            yield OrdersOfExchange(exchange, market=market.load())
+    with exchange_store(store) as opened, Exchange(opened, {}) as exchange:
+        yield OrdersOfExchange(exchange, market=market.load())

@@ -16,7 +16,7 @@ from ringfence.cli.options import (
     day,
     day_argument,
     day_option,
-    existing_store,
+    exchange_store,
     require_writable,
     spoken,
 )
@@ -108,22 +108,23 @@ def day_(
     book closes the day. Stopped or killed, the same command goes on. What is missing or wrong is named, and nothing is moved.
     Try: ringfence settle day 2020-03-06 --prices sge.csv
     """
-    from ringfence.custody import EXCHANGE, Exchange, NoCircle, Transfers, banks_of, books_here, linked
+    from ringfence.custody import Exchange, Transfers, banks_of, linked
     from ringfence.margin.day_end import DayEnd
     from ringfence.money import grouped, unit
 
     said = spoken(language)
-    with existing_store(store) as opened:
-        if EXCHANGE not in books_here(opened):
-            raise NoCircle(where=opened.where)
-        with linked(opened, banks_of(opened)) as clearing, Exchange(opened, clearing) as exchange:
-            source = None if prices is None else prices_by_file(exchange.settlement.connection, prices)
-            end = DayEnd(exchange, prices=source)
-            settled = end.settle(day, Transfers(exchange))
-            for stage in end.stages(day):
-                word = "day-settled" if stage.name == "settled" else stage.name
-                figure = _WORDS[word][said].format(figure=f"{stage.figure:,}")
-                typer.echo(f"{stage.at.astimezone():%H:%M:%S}  {figure}")
+    with (
+        exchange_store(store) as opened,
+        linked(opened, banks_of(opened)) as clearing,
+        Exchange(opened, clearing) as exchange,
+    ):
+        source = None if prices is None else prices_by_file(exchange.settlement.connection, prices)
+        end = DayEnd(exchange, prices=source)
+        settled = end.settle(day, Transfers(exchange))
+        for stage in end.stages(day):
+            word = "day-settled" if stage.name == "settled" else stage.name
+            figure = _WORDS[word][said].format(figure=f"{stage.figure:,}")
+            typer.echo(f"{stage.at.astimezone():%H:%M:%S}  {figure}")
     if settled.calls:
         amount = grouped(sum(settled.calls.values()), unit("CNY"))
         typer.echo(_WORDS["called"][said].format(count=len(settled.calls), amount=amount))
@@ -139,17 +140,14 @@ def check(
 
     Exit code 1 if anything differs, and what.
     """
-    from ringfence.custody import EXCHANGE, Exchange, NoCircle, books_here
+    from ringfence.custody import Exchange
     from ringfence.margin.day_end import DayEnd
 
     said = spoken(language)
-    with existing_store(store) as opened:
-        if EXCHANGE not in books_here(opened):
-            raise NoCircle(where=opened.where)
-        with Exchange(opened, {}) as exchange:
-            end = DayEnd(exchange)
-            days = end.settled_days() if day is None else [day]
-            differing = [(one, what) for one in days for what in end.compute_again(one)]
+    with exchange_store(store) as opened, Exchange(opened, {}) as exchange:
+        end = DayEnd(exchange)
+        days = end.settled_days() if day is None else [day]
+        differing = [(one, what) for one in days for what in end.compute_again(one)]
     for one, what in differing:
         typer.echo(_WORDS["differs"][said].format(day=one, what=what))
     if differing:
@@ -163,7 +161,6 @@ def prices_by_file(
     """What a file has for a day, with the settlement prices of the evening before as the exchange has them."""
     from ringfence.errors import BadInput
     from ringfence.margin.kept_plan import evening_prices
-    from ringfence.margin.market import Direction, SettlementPrice
     from ringfence.margin.replay_files import read_prices
     from ringfence.margin.rulebook import read_rules
 
@@ -173,16 +170,7 @@ def prices_by_file(
     def of(day: datetime.date) -> dict[str, SettlementPrice]:
         if day not in published.days:
             raise BadInput("--prices", file.name, f"prices of {day}")
-        before = evening_prices(connection, day)
-        found = {}
-        for code in rules.codes:
-            today = published.published.get((day, code))
-            if today is not None:
-                settlement = today.settlement_minor
-                found[code] = SettlementPrice(before.get(code, settlement), settlement, today.direction)
-            elif code in before and not rules.contract(code, day).trades:
-                found[code] = SettlementPrice(before[code], before[code], Direction.NONE)
-        return found
+        return published.of(day, rules.codes, rules, evening_prices(connection, day))
 
     return of
 

@@ -11,11 +11,10 @@ measures, so the value of any number of lots at any price is an exact integer of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal
 
 from ringfence.errors import BadInput
-from ringfence.money import Rate, apply_rate, render, round_half_up, unit
+from ringfence.money import Rate, apply_rate, parse, render, round_half_up, unit
 
 Kind = Literal["deferred", "spot"]
 LimitBase = Literal["settlement", "close"]
@@ -106,8 +105,7 @@ class Contract:
 
 def exact_minor(text: str) -> int | None:
     """Plain decimal text of CNY as fen, whatever zeros are at its end; None where it is none, or finer than a fen."""
-    digits = text.removeprefix("-").replace(".", "", 1) if isinstance(text, str) else ""
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18 or text.startswith((".", "-.")):
+    try:
+        return parse(text.rstrip("0").rstrip(".") if "." in text else text, _CNY)
+    except BadInput:
         return None
-    minor = Decimal(text) * 100
-    return int(minor) if minor == int(minor) else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
@@ -84,19 +84,16 @@ class ClientDays(Rows):
         return self.realised + self.marked - self.fee + self.deferred - self.overdue
 
 
-def by_client(holdings: Holdings) -> ClientDays:
-    """Add up each client's contracts."""
-    clients = np.unique(holdings.client)
+def by_client(holdings: Holdings, everybody: int | None = None) -> ClientDays:
+    """Add up each client's contracts: a row for whoever has any, or for `everybody`, so many clients from 0 on."""
+    clients = np.unique(holdings.client) if everybody is None else np.arange(everybody, dtype=np.int64)
     places = np.searchsorted(clients, holdings.client)
-
-    def total(values: Column) -> Column:
-        return sums(values, places, clients.size)
-
-    return ClientDays(
-        clients, total(holdings.realised), total(holdings.by_trade), total(holdings.marked), total(holdings.floating),
-        total(holdings.turnover), total(holdings.fee), total(holdings.deferred), total(holdings.overdue),
-        total(holdings.margin), total(holdings.released),
-    )  # fmt: skip
+    totals = {
+        field.name: sums(getattr(holdings, field.name), places, clients.size)
+        for field in fields(ClientDays)
+        if field.name != "client"
+    }
+    return ClientDays(client=clients, **totals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,10 @@ from ringfence.margin.day import ClosesTooMuch, NotZeroSum, UnbalancedPositions
 from ringfence.margin.funds import Funds
 from ringfence.margin.kept_plan import DaySettled, kept_prices, read_plan, requirements, write_plan
 from ringfence.margin.market import SettlementPrice
-from ringfence.margin.opening import Opening, read_opening, trades_of
+from ringfence.margin.opening import Opening, read_opening
 from ringfence.margin.order_state import cancel_rest, states
 from ringfence.margin.planning import LEFT_OVER, Backing, Piece, conditions, plan
-from ringfence.margin.positions import ClientContract, Position, Trade
+from ringfence.margin.positions import ClientContract, Position
 from ringfence.margin.rulebook import add_rules, read_rules
 from ringfence.margin.rules import Rules
 from ringfence.margin.standing import standing
@@ -122,10 +122,6 @@ class DayEnd:
         """Whether it is decided what `day` moves; nothing is traded on it any more."""
         return bool(self._rows("SELECT FROM exchange_margin.planned WHERE day = %s", day))
 
-    def is_settled(self, day: datetime.date) -> bool:
-        """Whether everything of `day` is posted and closed."""
-        return bool(self._rows("SELECT FROM exchange_margin.settled WHERE day = %s", day))
-
     def settled_days(self) -> list[datetime.date]:
         """The days that are settled, in order."""
         return [day for (day,) in self._rows("SELECT day FROM exchange_margin.settled ORDER BY day")]
@@ -154,10 +150,6 @@ class DayEnd:
         )
         return calls, covers
 
-    def trades(self, day: datetime.date) -> list[Trade]:
-        """The trades that were booked for `day`, in that order."""
-        return trades_of(self._connection, day)
-
     def funds(self, day: datetime.date, clients: Sequence[str] | None = None) -> dict[str, Funds]:
         """Every client's funds during `day`, or some clients': the margin of the evening before, and of what was opened since.
 
@@ -177,7 +169,8 @@ class DayEnd:
         than the one that is open.
         """
         with intake(self._exchange.settlement, frozen=True):
-            self._close_trading(day)
+            if not self.stages(day):
+                self._close_trading(day)
 
     def settle(self, day: datetime.date, transfers: Transfers) -> DaySettled:
         """Take `day` from whatever stage it has reached to the last: close trading, plan, cover, post, close it in every book.
@@ -188,13 +181,18 @@ class DayEnd:
         Errors: as close_trading; as conditions and plan; PlanRefused; as Transfers.cover.
         """
         with intake(self._exchange.settlement, frozen=True):
-            self._close_trading(day)
-            if not self.is_planned(day):
+            done = {stage.name for stage in self.stages(day)}
+            if "trading-closed" not in done:
+                self._close_trading(day)
+            if "planned" not in done:
                 self._plan(day)
             settled = read_plan(self._connection, day)
-            self._cover(day, settled, transfers)
-            self._post(day, settled.pieces)
-            self._finish(day)
+            if "covered" not in done:
+                self._cover(day, settled, transfers)
+            if "posted" not in done:
+                self._post(day, settled.pieces)
+            if "settled" not in done:
+                self._finish(day)
             return settled
 
     def compute_again(self, day: datetime.date) -> list[str]:
@@ -221,8 +219,6 @@ class DayEnd:
         return [f"{client}, {what}" for client, what in sorted(differing)]
 
     def _close_trading(self, day: datetime.date) -> None:
-        if self._rows("SELECT FROM exchange_margin.trading_closed WHERE day = %s", day):
-            return
         ((last,),) = self._rows("SELECT max(day) FROM exchange_margin.trading_closed")
         if last is not None and last >= day:
             raise DayOutOfOrder(day=day, last=last)
@@ -259,8 +255,6 @@ class DayEnd:
 
     def _cover(self, day: datetime.date, settled: DaySettled, transfers: Transfers) -> None:
         """Real money moves into the circle before any loss is booked."""
-        if self._rows("SELECT FROM exchange_margin.covered WHERE day = %s", day):
-            return
         covers = [
             Cover(
                 f"cover:{day}:{p.client}:{p.what}:{p.bank}", p.client, p.amount_minor, p.bank, cast(CoverSource, p.what)
@@ -276,15 +270,12 @@ class DayEnd:
         self._reached("covered")
 
     def _finish(self, day: datetime.date) -> None:
-        if not self.is_settled(day):
-            self._exchange.close_day(day)
-            self._connection.execute("INSERT INTO exchange_margin.settled (day) VALUES (%s)", (day,))
-            self._reached("settled")
+        self._exchange.close_day(day)
+        self._connection.execute("INSERT INTO exchange_margin.settled (day) VALUES (%s)", (day,))
+        self._reached("settled")
 
     def _post(self, day: datetime.date, pieces: Iterable[Piece]) -> None:
         """What clients receive goes first: nobody is short who is not short in the end; what is left over goes last."""
-        if self._rows("SELECT FROM exchange_margin.posted WHERE day = %s", day):
-            return
         moves = sorted((p for p in pieces if p.bank is None), key=lambda p: (p.what == LEFT_OVER, p.amount_minor < 0))
         for outcome in self._exchange.settlement.post_in_batches([self._instruction(day, piece) for piece in moves]):
             if outcome.refusal:

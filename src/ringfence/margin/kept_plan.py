@@ -84,13 +84,13 @@ def kept_prices(connection: psycopg.Connection[Any], day: datetime.date) -> tupl
     return prices, rows[0][4] if rows else 1
 
 
-def evening_prices(connection: psycopg.Connection[Any], day: datetime.date) -> dict[str, int]:
-    """Each contract's settlement price of the last evening before `day`, in fen."""
+def evening_prices(connection: psycopg.Connection[Any], before: datetime.date = datetime.date.max) -> dict[str, int]:
+    """Each contract's last settlement price, or the last `before` a day, in fen."""
     return dict(
         connection.execute(
             "SELECT DISTINCT ON (contract) contract, settlement_minor FROM exchange_margin.price WHERE day < %s "
             "ORDER BY contract, day DESC",
-            (day,),
+            (before,),
         ).fetchall()
     )
 

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import psycopg
 
 from ringfence.margin.day import ClosesTooMuch
 from ringfence.margin.lots import BUY, SELL, ClosedMoreThanOpen, Fills, Lots
-from ringfence.margin.positions import Trade
 from ringfence.money.columns import column
 
 
@@ -42,7 +40,7 @@ class Opening:
 
 
 def read_opening(
-    connection: psycopg.Connection[Any], day: datetime.date, only: Sequence[str] | None = None, *, again: bool = False
+    connection: psycopg.Connection[Any], day: datetime.date, only: list[str] | None = None, *, again: bool = False
 ) -> Opening:
     """What `day` starts from, of everybody or of some; its fills only while it is not planned.
 
@@ -52,13 +50,13 @@ def read_opening(
         "SELECT client, contract, side, opened, trade, price_minor, lots FROM exchange_margin.lot "
         "WHERE (CASE WHEN %(again)s THEN since < %(day)s AND until >= %(day)s ELSE until = 'infinity' END) AND (%(only)s::text[] IS NULL OR client = ANY (%(only)s)) "
         "ORDER BY client, contract, side, opened, trade",
-        {"only": None if only is None else list(only), "day": day, "again": again},
+        {"only": only, "day": day, "again": again},
     ).fetchall()
     traded = connection.execute(
         "SELECT number, trade_no, contract, buyer, buyer_offset = 'open', seller, seller_offset = 'open', lots, price_minor "
         "FROM exchange_margin.trade WHERE day = %(day)s AND (%(again)s OR NOT EXISTS (SELECT FROM exchange_margin.planned WHERE day = %(day)s)) "
         "AND (%(only)s::text[] IS NULL OR ARRAY[buyer, seller] && %(only)s) ORDER BY number",
-        {"day": day, "only": None if only is None else list(only), "again": again},
+        {"day": day, "only": only, "again": again},
     ).fetchall()
     fills = [
         (who, contract, side, opens, lots, price, number)
@@ -91,24 +89,9 @@ def read_opening(
     )
 
 
-def trades_of(connection: psycopg.Connection[Any], day: datetime.date) -> list[Trade]:
-    """The trades that were booked for `day`, in the order in which they were."""
-    rows = connection.execute(
-        "SELECT trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor, buyer_order, seller_order "
-        "FROM exchange_margin.trade WHERE day = %s ORDER BY number",
-        (day,),
-    ).fetchall()
-    return [Trade(*row) for row in rows]
-
-
 def last_prices(opening: Opening) -> dict[str, int]:
     """The price of each contract's last fill in it, in fen."""
     fills = opening.fills
     return {
         opening.contracts[int(number)]: int(price) for number, price in zip(fills.contract, fills.price, strict=True)
     }
-
-
-def ordinals(days: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[datetime.date]:
-    """The days of a column of ordinals."""
-    return [datetime.date.fromordinal(int(day)) for day in days]

@@ -30,7 +30,7 @@ class Judge:
         self, ledger: Ledger, day: datetime.date, clients: Collection[str], rules: Rules, market: Market | None
     ) -> None:
         self._connection, self._rules, self._market, self._day = ledger.connection, rules, market, day
-        self._previous: dict[str, int] = {}
+        self._previous = evening_prices(self._connection, day)
         self._clients = {name for name in clients if _is_client(ledger, name)}
         funds = standing(self._connection, day, sorted(self._clients), rules)
         self._available = {name: found.available_minor for name, found in funds.items()}
@@ -80,9 +80,7 @@ class Judge:
             raise BadInput("price", price, f"within the day's limits, {span}", f"涨跌停板 {span} 以内")
 
     def _limits(self, traded: Contract) -> tuple[int, int | None]:
-        if traded.code not in self._previous:
-            self._previous[traded.code] = self._previous_minor(traded.code)
-        return traded.price_limits(self._previous[traded.code])
+        return traded.price_limits(self._previous.get(traded.code) or self._before_any(traded.code))
 
     def _close(self, order: Order) -> int:
         held = (order.client, order.contract, -SIDES[order.side])
@@ -117,10 +115,8 @@ class Judge:
         self._available[order.client] = available - needed
         return needed
 
-    def _previous_minor(self, contract: str) -> int:
-        """The settlement price of the evening before, in fen. Errors: BadInput where none is known."""
-        if contract in (known := evening_prices(self._connection, self._day)):
-            return known[contract]
+    def _before_any(self, contract: str) -> int:
+        """The settlement price before the first evening that was settled here. Errors: BadInput where none is known."""
         if self._market is None or contract not in (prices := self._market.prices(self._day)):
             right = f"a contract with a settlement price of the evening before {self._day}"
             raise BadInput("contract", contract, right)

@@ -36,6 +36,8 @@ from ringfence.margin.rules import Rules
 from ringfence.margin.settlement import Conditions, Holdings, settle
 from ringfence.money.columns import Column, column, sums, times
 
+_NO_PRICE = SettlementPrice(1, 1, Direction.NONE)
+
 
 class ReplayWrong(RingfenceError):
     """A check of a replayed day does not hold: `day`, `what`, `off_minor`. It would be an error of Ringfence, not of the input."""
@@ -123,7 +125,7 @@ class _Replay:
         deposits = np.zeros_like(self._balance)
         for client, amount in self._cash.get(day, {}).items():
             deposits[self._number[client]] = amount
-        days = self._everybody(by_client(settled.holdings))
+        days = by_client(settled.holdings, len(self._clients))
         opening, closing = self._balance, self._balance + deposits + days.change
         self._lots, self._balance = settled.lots, closing
         funds = funds_of_all(cash=closing, margin=days.margin)
@@ -145,23 +147,20 @@ class _Replay:
 
     def _conditions(self, day: datetime.date, natural_days: int, needed: Sequence[int]) -> Conditions:
         """What the day is settled by; of contracts that nobody has or trades, nothing need be known."""
+        codes = [self._contracts[number] for number in needed]
+        prices = self._prices.of(day, codes, self._rules, self._last)
         contracts: list[Contract] = []
-        prices = {}
-        for number, code in enumerate(self._contracts):
-            published = self._prices.published.get((day, code))
-            if number in needed:
-                traded = self._rules.contract(code, day)
-                if published is None and traded.trades:
+        for code in self._contracts:
+            if code in codes:
+                contracts.append(self._rules.contract(code, day))
+                if code not in prices:
                     raise SettlementPriceMissing(day=day, contract=code)
             else:
                 # Its number must be taken.
-                traded = self._rules.contract(code, self._first[code])
-            before = self._last.get(code) or (published.settlement_minor if published else 1)
-            settlement = published.settlement_minor if published else before
-            prices[code] = SettlementPrice(before, settlement, published.direction if published else Direction.NONE)
-            if published:
-                self._last[code] = settlement
-            contracts.append(traded)
+                contracts.append(self._rules.contract(code, self._first[code]))
+                prices[code] = _NO_PRICE
+            if published := self._prices.published.get((day, code)):
+                self._last[code] = published.settlement_minor
         return Conditions.of(day.toordinal(), natural_days, contracts, prices)
 
     def _too_much(self, day: datetime.date, fills: Fills, error: ClosedMoreThanOpen) -> ClosesTooMuch:
@@ -188,13 +187,3 @@ class _Replay:
         off = profit - (worth - paid)
         for number in np.flatnonzero(off).tolist():
             raise ReplayWrong(day=day, what=f"profit in {self._contracts[number]}", off_minor=int(off[number]))
-
-    def _everybody(self, days: ClientDays) -> ClientDays:
-        """A row for everybody, of nothing for those without positions."""
-        size = len(self._clients)
-        spread = {
-            name: sums(getattr(days, name), days.client, size)
-            for name in ClientDays.__dataclass_fields__
-            if name != "client"
-        }
-        return ClientDays(client=np.arange(size, dtype=np.int64), **spread)

@@ -11,28 +11,26 @@ What cannot be is refused with file, line, field, value and what would be right,
 
 from __future__ import annotations
 
-import csv
 import datetime
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ringfence.errors import BadInput
 from ringfence.margin.contracts import exact_minor
 from ringfence.margin.lots import BUY, SELL
-from ringfence.margin.market import Direction
+from ringfence.margin.market import Direction, SettlementPrice
 from ringfence.margin.rules import Rules, RuleUnknown
+from ringfence.tables import Row, rows
 
 TRADE_COLUMNS = ("date", "member", "client", "contract", "side", "offset", "lots", "price")
 PRICE_COLUMNS = ("date", "contract", "wavg", "fee_direction")
 CASH_COLUMNS = ("date", "client", "amount")
 _SIDES = {"buy": BUY, "sell": SELL}
 _OFFSETS = {"open": 1, "close": 0}
-_LOTS = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class FilledTrade(NamedTuple):
@@ -62,6 +60,23 @@ class Prices:
     days: tuple[datetime.date, ...]
     published: Mapping[tuple[datetime.date, str], Published]
 
+    def of(
+        self, day: datetime.date, codes: Iterable[str], rules: Rules, before: Mapping[str, int]
+    ) -> dict[str, SettlementPrice]:
+        """By what contracts are settled on `day`, with the settlement prices `before` it, in fen.
+
+        One that is suspended keeps its price and defers nothing; one that has no price otherwise is absent. Errors: RuleUnknown.
+        """
+        found = {}
+        for code in codes:
+            today = self.published.get((day, code))
+            if today is not None:
+                settlement = today.settlement_minor
+                found[code] = SettlementPrice(before.get(code, settlement), settlement, today.direction)
+            elif code in before and not rules.contract(code, day).trades:
+                found[code] = SettlementPrice(before[code], before[code], Direction.NONE)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Trades:
@@ -72,43 +87,16 @@ class Trades:
     members: Mapping[str, str]
 
 
-class _Line(NamedTuple):
-    """A line of a file, for whoever has to say what is wrong with it."""
-
-    name: str
-    number: int
-    cells: Mapping[str, str]
-
-    def refuse(self, field: str, right: str) -> BadInput:
-        return BadInput(f"{self.name}, line {self.number}, {field}", self.cells[field], right)
-
-    def day(self) -> datetime.date:
-        try:
-            return datetime.date.fromisoformat(self.cells["date"])
-        except ValueError:
-            raise self.refuse("date", "a day such as 2020-03-16") from None
-
-    def one_of(self, field: str, known: Mapping[str, Any]) -> Any:
-        if self.cells[field] not in known:
-            raise self.refuse(field, f"one of {', '.join(known)}")
-        return known[self.cells[field]]
-
-    def word(self, field: str) -> str:
-        if not 1 <= len(self.cells[field]) <= 100:
-            raise self.refuse(field, "1 to 100 characters")
-        return self.cells[field]
-
-
 def read_trades(option: str, file: Path, rules: Rules, prices: Prices) -> Trades:
     """Read trades of days that `prices` has. Errors: BadInput."""
     days = set(prices.days)
     by_day: dict[datetime.date, list[FilledTrade]] = defaultdict(list)
     members: dict[str, str] = {}
-    for line in _lines(option, file, TRADE_COLUMNS):
-        day = line.day()
+    for line in _strictly(option, file, TRADE_COLUMNS):
+        day = line.day("date")
         if day not in days:
             raise line.refuse("date", f"a day for which {prices.name} has prices")
-        client, member = line.word("client"), line.word("member")
+        client, member = (_word(line, column) for column in ("client", "member"))
         if members.setdefault(client, member) != member:
             raise line.refuse("member", f"{members[client]}, which {client} belongs to before")
         with _at(line):
@@ -118,12 +106,10 @@ def read_trades(option: str, file: Path, rules: Rules, prices: Prices) -> Trades
             if not traded.trades:
                 raise line.refuse("date", f"a day on which {traded.code} is not suspended")
             price_minor = traded.parse_price(line.cells["price"])
-        if not _LOTS.fullmatch(line.cells["lots"]):
-            raise line.refuse("lots", "a whole number of lots, from 1 to 999999999")
         by_day[day].append(
             FilledTrade(
-                line.number, client, traded.code, line.one_of("side", _SIDES), line.one_of("offset", _OFFSETS),
-                int(line.cells["lots"]), price_minor,
+                line.number, client, traded.code, _SIDES[line.one_of("side", _SIDES)], _OFFSETS[line.one_of("offset", _OFFSETS)],
+                line.count("lots"), price_minor,
             )
         )  # fmt: skip
     return Trades(file.name, by_day, members)
@@ -134,8 +120,8 @@ def read_prices(option: str, file: Path, rules: Rules) -> Prices:
     directions = {**{str(direction): direction for direction in Direction}, "": Direction.NONE}
     published: dict[tuple[datetime.date, str], Published] = {}
     days = set()
-    for line in _lines(option, file, PRICE_COLUMNS):
-        day, code = line.day(), line.cells["contract"]
+    for line in _strictly(option, file, PRICE_COLUMNS):
+        day, code = line.day("date"), line.cells["contract"]
         days.add(day)
         if code not in rules.codes:
             continue
@@ -144,7 +130,7 @@ def read_prices(option: str, file: Path, rules: Rules) -> Prices:
         settlement = exact_minor(line.cells["wavg"])
         if settlement is None or settlement <= 0:
             raise line.refuse("wavg", "a positive price in CNY, in whole fen")
-        published[day, code] = Published(settlement, line.one_of("fee_direction", directions))
+        published[day, code] = Published(settlement, directions[line.one_of("fee_direction", directions)])
     if not days:
         raise BadInput(option, str(file), "a line for each day and contract")
     return Prices(file.name, tuple(sorted(days)), published)
@@ -154,8 +140,8 @@ def read_cash(option: str, file: Path, trades: Trades, prices: Prices) -> dict[d
     """Read what was paid in and taken out, in fen, by day and client. Errors: BadInput."""
     days = set(prices.days)
     found: dict[datetime.date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for line in _lines(option, file, CASH_COLUMNS):
-        day = line.day()
+    for line in _strictly(option, file, CASH_COLUMNS):
+        day = line.day("date")
         if day not in days:
             raise line.refuse("date", f"a day for which {prices.name} has prices")
         if line.cells["client"] not in trades.members:
@@ -167,31 +153,19 @@ def read_cash(option: str, file: Path, trades: Trades, prices: Prices) -> dict[d
     return found
 
 
-def _lines(option: str, file: Path, columns: Sequence[str]) -> Iterator[_Line]:
-    """The lines of a CSV file that has at least these columns."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            table = csv.reader(opened, strict=True)
-            header = [cell.strip() for cell in next(table, [])]
-            missing = [column for column in columns if column not in header]
-            if missing:
-                raise BadInput(
-                    f"{file.name}, line 1", ",".join(header), f"a header with the columns {','.join(columns)}"
-                )
-            places = [(column, header.index(column)) for column in columns]
-            for cells in table:
-                if len(cells) != len(header):
-                    right = f"{len(header)} columns as in line 1"
-                    raise BadInput(f"{file.name}, line {table.line_num}", ",".join(cells)[:80], right)
-                yield _Line(file.name, table.line_num, {column: cells[place].strip() for column, place in places})
-    except csv.Error as error:
-        raise BadInput(f"{file.name}, line {table.line_num}", str(error), "well-formed CSV") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(option, str(file), f"a CSV file in UTF-8 that can be read ({error})") from error
+def _strictly(option: str, file: Path, columns: Sequence[str]) -> Iterator[Row]:
+    """The rows of a file; what may be empty is for each column to say."""
+    return rows(option, file, columns, columns, strict=True)
+
+
+def _word(line: Row, column: str) -> str:
+    if not 1 <= len(line.cells[column]) <= 100:
+        raise line.refuse(column, "1 to 100 characters")
+    return line.cells[column]
 
 
 @contextmanager
-def _at(line: _Line) -> Iterator[None]:
+def _at(line: Row) -> Iterator[None]:
     """Say in which line something is that the rules refuse."""
     try:
         yield

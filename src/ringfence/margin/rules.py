@@ -14,8 +14,8 @@ import datetime
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -57,6 +57,10 @@ class Rule:
     status: Status
     source: str
 
+    def document(self) -> dict[str, str]:
+        """The row for a program, by its columns."""
+        return {**asdict(self), "effective_from": str(self.effective_from)}
+
 
 class Rules:
     """Dated rows, asked by contract and day. Errors: BadInput for a value that its rule cannot have."""
@@ -72,7 +76,7 @@ class Rules:
         self.codes: tuple[str, ...] = tuple(dict.fromkeys(code for code, _ in history))
         self._known: dict[tuple[str, datetime.date], Contract] = {}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Rule]:
         """All rows, contract by contract."""
         return (row for dated in self._history.values() for row in dated)
 

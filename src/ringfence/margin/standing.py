@@ -13,18 +13,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import psycopg
 
 from ringfence.margin.day import by_client
 from ringfence.margin.funds import Funds, funds_of_all
+from ringfence.margin.kept_plan import evening_prices
 from ringfence.margin.lots import ClosedMoreThanOpen
 from ringfence.margin.market import Direction, SettlementPrice
 from ringfence.margin.opening import Opening, last_prices, read_opening
 from ringfence.margin.rulebook import read_rules
 from ringfence.margin.rules import Rules
 from ringfence.margin.settlement import Conditions, settle
-from ringfence.money.columns import Column, column
+from ringfence.money.columns import Column, column, sums
 
 
 def standing(
@@ -37,12 +37,13 @@ def standing(
 
     Errors: RuleUnknown.
     """
+    only = None if clients is None else list(clients)
     cash = connection.execute(
         "SELECT owner, balance, held_out FROM exchange.balances WHERE kind = 'client-cash' AND unit = 'CNY' "
         "AND (%(clients)s::text[] IS NULL OR owner = ANY (%(clients)s)) ORDER BY owner",
-        {"clients": None if clients is None else list(clients)},
+        {"clients": only},
     ).fetchall()
-    opening = read_opening(connection, day, clients)
+    opening = read_opening(connection, day, only)
     names = [owner for owner, _, _ in cash]
     places = {name: place for place, name in enumerate(names)}
     found = _during(
@@ -58,7 +59,7 @@ def standing(
             "SELECT o.client, sum(c.released_minor)::bigint FROM exchange_margin.cancelled AS c "
             "JOIN exchange_margin.orders AS o USING (order_no) "
             "WHERE o.day = %(day)s AND (%(clients)s::text[] IS NULL OR o.client = ANY (%(clients)s)) GROUP BY o.client",
-            {"day": day, "clients": None if clients is None else list(clients)},
+            {"day": day, "clients": only},
         ).fetchall()
     )
     funds = funds_of_all(
@@ -79,11 +80,7 @@ def _during(
     size: int,
 ) -> dict[str, Column]:
     """What the day has made so far of each client's positions, in columns of `size` by their `places`."""
-    evening: dict[str, int] = dict(
-        connection.execute(
-            "SELECT DISTINCT ON (contract) contract, settlement_minor FROM exchange_margin.price ORDER BY contract, day DESC"
-        ).fetchall()
-    )
+    evening = evening_prices(connection)
     ((settled,),) = connection.execute("SELECT max(day) FROM exchange_margin.planned").fetchall()
     last = last_prices(opening)
     prices = {
@@ -100,16 +97,13 @@ def _during(
     except ClosedMoreThanOpen as error:
         raise opening.closes_too_much(error) from None
     where = column(places)[days.client]
-
-    def spread(values: Column) -> Column:
-        spread_out = np.zeros(size, dtype=np.int64)
-        spread_out[where] = values
-        return spread_out
-
     return {
-        "margin": spread(days.margin),
-        "realised": spread(days.realised),
-        "fee": spread(days.fee),
-        "floating": spread(days.marked),
-        "released": spread(days.released),
+        name: sums(values, where, size)
+        for name, values in (
+            ("margin", days.margin),
+            ("realised", days.realised),
+            ("fee", days.fee),
+            ("floating", days.marked),
+            ("released", days.released),
+        )
     }

@@ -34,18 +34,7 @@ class ReplayDocument:
     def __init__(self, out: IO[str], rules: Iterable[Rule], members: Mapping[str, str]) -> None:
         self._out, self._members, self._days = out, members, 0
         self._seen: Column | None = None
-        rows = [
-            {
-                "contract": row.contract,
-                "rule": row.rule,
-                "effective_from": str(row.effective_from),
-                "value": row.value,
-                "status": row.status,
-                "source": row.source,
-            }
-            for row in rules
-        ]
-        out.write('{"rules": ' + json.dumps(rows, ensure_ascii=False) + ', "days": [')
+        out.write('{"rules": ' + json.dumps([row.document() for row in rules], ensure_ascii=False) + ', "days": [')
 
     def day(self, done: ReplayedDay) -> None:
         """Write one day."""

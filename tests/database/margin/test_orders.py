@@ -358,7 +358,8 @@ def test_orders_by_file(
     exchange: tuple[Circle, Orders], store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, orders = exchange
-    monkeypatch.setattr("ringfence.cli.order.existing_store", lambda folder: _given(store))
+    for opening in ("existing_store", "exchange_store"):
+        monkeypatch.setattr(f"ringfence.cli.order.{opening}", lambda folder: _given(store))
 
     def run(*arguments: str) -> tuple[int, str]:
         done = CliRunner().invoke(app, ["order", *arguments])
@@ -396,7 +397,8 @@ def test_orders_by_file(
 
 
 def test_rules_by_file(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ringfence.cli.contract.existing_store", lambda folder: _given(store))
+    for opening in ("existing_store", "exchange_store"):
+        monkeypatch.setattr(f"ringfence.cli.contract.{opening}", lambda folder: _given(store))
 
     def run(*arguments: str) -> str:
         done = CliRunner().invoke(app, ["contract", *arguments])

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from circles import DAY, make_circle, opened, pay_in
 from conftest import Server
 from ringfence.calendar import SHANGHAI
+from ringfence.cli import app
 from ringfence.custody import Circle, Transfers
 from ringfence.database import Store
 from ringfence.demo.run import Plan, run
@@ -208,6 +212,36 @@ def test_a_day_that_cannot_be_planned_moves_nothing_and_goes_on_once_it_can(
     assert [(row[:4]) for row in left(store)[0]] == [row[:4] for row in before]
     DayEnd(circle).settle(DAY, transfers)
     assert [stage.name for stage in DayEnd(circle).stages(DAY)] == STAGES
+
+
+def test_a_day_is_settled_by_command_with_prices_from_a_file(
+    traded: tuple[Circle, Transfers], store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ringfence.cli.settle.exchange_store", lambda folder: nullcontext(store))
+
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["settle", *arguments])
+        return done.output + str(done.exception or "")
+
+    prices = tmp_path / "prices.csv"
+    header = "date,contract,wavg,fee_direction\n"
+    for text, says in (
+        (f"{DAY},mAu(T+D),368.00,\n", "Ag(T+D) has positions or trades on 2020-03-06"),
+        (f"{DAY},Ag(T+D),x,\n", "prices.csv, line 2, wavg"),
+        ("2020-03-09,Ag(T+D),4100,\n", "prices of 2020-03-06"),
+    ):
+        prices.write_text(header + text)
+        assert says in run("day", str(DAY), "--prices", str(prices))
+    prices.write_text(header + f"{DAY},Ag(T+D),4200,long_pays_short\n")
+    said = run("day", str(DAY), "--prices", str(prices))
+    assert "trading closed: 1 orders cancelled" in said
+    assert "settled: the day is closed in every book" in said
+    # 45 lots short from 4,110 to 4,200: 4,050.00 of 15,000.00 less the fee of 46.24 and what longs paid for three days.
+    with store.connect() as administrator:
+        cash = "SELECT balance FROM exchange.balances WHERE kind = 'client-cash' AND owner = 'm1-ann'"
+        assert administrator.execute(cash.encode()).fetchone() == (15_000_00 - 4_050_00 - 46_24 + 113_40,)
+    assert run("check") == "1 days computed again, to the fen the same\n"
+    assert "a day that is planned" in run("check", "--day", "2020-03-05")
 
 
 @pytest.fixture(scope="module")
