@@ -30,7 +30,7 @@ from ringfence.database import Logins, Store
 from ringfence.demo.asking import Asking
 from ringfence.demo.people import BANKS, MEMBERS, RESERVE_BANK, people
 from ringfence.demo.run import Plan, alone, last_of_month
-from ringfence.demo.trading import trade
+from ringfence.demo.trading import Reason, refused_orders, trade
 from ringfence.demo.wishes import Wishes, morning, wish
 from ringfence.ledger import Instruction, Refusal
 from ringfence.margin import market as markets
@@ -173,10 +173,12 @@ class _Market:
             yield partial(self._trade, day, trades[start : start + 10])
 
     def _trade(self, day: datetime.date, trades: Sequence[Trade]) -> None:
-        for refused in trade(self._orders, day, trades):
-            order, reason = refused.order, (refused.error.text("en"), refused.error.text("zh"))
+        turned_away: dict[str, Reason] = {}
+        trade(self._orders, day, trades, turned_away)
+        for one in refused_orders(trades, turned_away):
+            order = one.order
             value = self._day_end.rules.contract(order.contract, day).value_minor(order.lots, order.price_minor)
-            self._refusals.tell(order.client, value, "K8", reason, bank=self._clients[order.client].bank)
+            self._refusals.tell(order.client, value, "K8", one.reason, bank=self._clients[order.client].bank)
 
     # -- coming and going -----------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import contextlib
 import datetime
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -41,7 +41,7 @@ from ringfence.demo.people import (
     Person,
     people,
 )
-from ringfence.demo.trading import RefusedOrder, trade
+from ringfence.demo.trading import Reason, RefusedOrder, refused_orders, trade
 from ringfence.demo.wishes import Wishes, morning, wish
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Caps, DeclaredOtherwise
@@ -51,6 +51,7 @@ from ringfence.margin import market as markets
 from ringfence.margin.day_end import SCHEMA, DayEnd, create_day_end
 from ringfence.margin.kept_plan import DaySettled
 from ringfence.margin.orders import Orders
+from ringfence.margin.positions import Trade
 
 FIRST_DAY = datetime.date(2020, 3, 6)
 MOST_CLIENTS = 100_000
@@ -280,15 +281,15 @@ class _Run:
             self._circle.counter[RESERVE_BANK].fill_reserve(day, RESERVE_MINOR)
         # Whatever an interrupted day left on its way is finished first.
         transfers.take_over()
-        refused: list[Refused] = [
+        turned_down: list[Refused] = [
             *self._circle.arrive(day, wishes.arrivals),
             *self._circle.deposit(day, wishes.deposits),
         ]
         withdrawable = {client: funds.withdrawable_minor for client, funds in self._day_end.funds(day).items()}
-        refused += transfers.withdraw(day, wishes.withdrawals, withdrawable, second=lambda withdrawal: True)
-        turned_away = [] if self._day_end.is_planned(day) else trade(self._orders, day, wishes.trades)
+        turned_down += transfers.withdraw(day, wishes.withdrawals, withdrawable, second=lambda withdrawal: True)
+        turned_away = self._trade(day, wishes.trades)
         if last_of_month(day):
-            refused += transfers.pay_out_fees(day, f"fees:{day}", RESERVE_BANK)
+            turned_down += transfers.pay_out_fees(day, f"fees:{day}", RESERVE_BANK)
         settled = self._day_end.settle(day, transfers)
         self._circle.sign_heads()
         watch, self._watch.checks, self._watch.transit_nonzero = replace(self._watch), 0, 0
@@ -297,14 +298,25 @@ class _Run:
             "INSERT INTO demo.lived VALUES (%s, %s, %s, %s, %s, %s)",
             (
                 day,
-                len(refused) + len(turned_away),
+                len(turned_down) + len(turned_away),
                 watch.checks,
                 len(watch.failures),
                 watch.transit_nonzero,
                 (time.monotonic_ns() - started) // 1000,
             ),
         )
-        return DayDone(day, number, len(self._people), (*refused, *turned_away), settled)
+        return DayDone(day, number, len(self._people), (*turned_down, *turned_away), settled)
+
+    def _trade(self, day: datetime.date, trades: Sequence[Trade]) -> list[RefusedOrder]:
+        """Trade, unless that is over; which orders were turned away is remembered, so that an interrupted day says the same."""
+        ((kept,),) = self._memory.execute("SELECT turned_away FROM demo.script WHERE day = %s", (day,)).fetchall()
+        turned_away: dict[str, Reason] = {number: (en, zh) for number, (en, zh) in kept.items()}
+        if not self._day_end.is_planned(day):
+            trade(self._orders, day, trades, turned_away, lambda: self._remember(day, turned_away))
+        return refused_orders(trades, turned_away)
+
+    def _remember(self, day: datetime.date, turned_away: Mapping[str, Reason]) -> None:
+        self._memory.execute("UPDATE demo.script SET turned_away = %s WHERE day = %s", (json.dumps(turned_away), day))
 
     def _wishes(self, day: datetime.date) -> Wishes:
         written = self._memory.execute("SELECT wishes FROM demo.script WHERE day = %s", (day,)).fetchone()

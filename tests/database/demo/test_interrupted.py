@@ -27,6 +27,8 @@ MARGIN = tuple(
     f"SELECT * FROM exchange_margin.{table} ORDER BY 1, 2, 3" for table in ("trade", "piece", "position", "requirement")
 )
 
+REFUSED = "SELECT day, refused FROM demo.lived ORDER BY 1"
+
 
 class Interrupted(Exception):
     """Somebody pulled the plug."""
@@ -53,7 +55,7 @@ class Interrupting(Watch):
 
 def left_behind(store: Store) -> list[Any]:
     with store.connect() as administrator:
-        queries = [*(query for book in LEFT.values() for query in book), *MARGIN]
+        queries = [*(query for book in LEFT.values() for query in book), *MARGIN, REFUSED]
         return [administrator.execute(query.encode()).fetchall() for query in queries]
 
 
