@@ -19,7 +19,7 @@ KINDS = (
     Kind("pool", "house", "non-negative"),
     Kind("mirror", "bank", "non-positive"),
     Kind("run", "house", "free", zero_at_close=True),
-    Kind("pocket", "client", "non-negative", one_per_owner=False),
+    Kind("pocket", "client", "non-negative", one_per_owner=False, units=("CNY",)),
 )
 _ROUTES = (
     Route("arrival", ("outside", "wallet"), "teller", same_client=True),

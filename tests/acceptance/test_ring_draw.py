@@ -53,8 +53,8 @@ def test_held_zero_and_fence_have_a_form_of_their_own() -> None:
     assert forms.count("way later") == held + 1  # and one in the legend
     assert forms.count("zero") == through + 1 + 1  # and its place
     assert forms.count("fence") == len(sge.books)
-    # arrival, fee-payout, two covers; deposit, unknown, withdrawal, fee, left-over, cover; and one in the legend
-    assert forms.count("gate") == 4 + 6 + 1
+    # arrival, fee-payout, two covers; deposit, unknown, withdrawal, fee, left-over, cover, metal in and out; one in the legend
+    assert forms.count("gate") == 4 + 8 + 1
 
 
 def test_no_arrow_passes_the_fence_unless_money_does() -> None:

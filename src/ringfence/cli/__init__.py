@@ -29,6 +29,7 @@ from ringfence.cli import (
     journal,
     key,
     link,
+    metal,
     order,
     person,
     ring,
@@ -65,6 +66,7 @@ app.add_typer(call.app, name="call")
 app.add_typer(settle.app, name="settle")
 app.add_typer(order.app, name="order")
 app.add_typer(contract.app, name="contract")
+app.add_typer(metal.app, name="metal")
 
 
 def _version(wanted: bool) -> None:

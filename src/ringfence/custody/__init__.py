@@ -38,12 +38,13 @@ from ringfence.custody.equation import BankSide, Equation, EquationReader
 from ringfence.custody.exchange import Exchange, NoLink, deciding, intake, linked
 from ringfence.custody.live import Credit, Deposited, Live
 from ringfence.custody.orders import OrderRefused
-from ringfence.custody.parties import CLEARING, EXCHANGE, Client, Member
+from ringfence.custody.parties import CLEARING, EXCHANGE, METALS, VAULT, Client, Member
 from ringfence.custody.refusals import Refusals
 from ringfence.custody.registering import (
     bind_at_bank,
     bind_at_exchange,
     confirm_bindings,
+    open_metal,
     register_at_bank,
     register_at_exchange,
 )
@@ -55,6 +56,8 @@ from ringfence.custody.verify import CircleVerdict, require_untouched, verify_ci
 __all__ = [
     "CLEARING",
     "EXCHANGE",
+    "METALS",
+    "VAULT",
     "AuditRefusal",
     "BankAnswering",
     "BankBatch",
@@ -100,6 +103,7 @@ __all__ = [
     "linked",
     "make_report",
     "members_of",
+    "open_metal",
     "register_at_bank",
     "register_at_exchange",
     "require_untouched",

@@ -5,7 +5,7 @@
 *In transit* is what a bank has posted and the exchange has not booked yet: the exchange's book says up to which batch of
 each bank it has got, in the same commit as the booking, so what is in transit is what the bank reports after that one, movement
 by movement and each under its key, never guessed; and several processes may post at a bank or take over at the exchange. *In settlement*
-is what the day's run has taken from some clients and not yet given to others; it is zero when the day is closed. Besides,
+is what the day's run has taken from some clients and not yet given to others, for metal too, and what rounding left over. Besides,
 for each bank: what the exchange has written down as being there is what was there at that batch.
 
 The exchange is read first and each bank is asked afterwards, so a bank can only be ahead, and being ahead is being in transit.
@@ -120,7 +120,8 @@ class EquationReader:
         rows = self._exchange.rows(
             """
             SELECT k.name, coalesce(sum(a.balance), 0)::bigint, NULL::text, NULL::bigint
-            FROM {0}.kind AS k LEFT JOIN {0}.account AS a ON a.kind = k.id
+            FROM {0}.kind AS k
+            LEFT JOIN {0}.account AS a ON a.kind = k.id AND a.unit = (SELECT id FROM {0}.unit WHERE code = 'CNY')
             WHERE k.name <> 'bank-cash' GROUP BY k.name
             UNION ALL
             SELECT 'bank-cash', a.balance, b.name,
@@ -143,5 +144,5 @@ class EquationReader:
             clients_minor=sums["client-cash"],
             fees_due_minor=sums["fees-due"],
             suspense_minor=sums["suspense"],
-            in_settlement_minor=sums["settlement"] + sums["deferral"] + sums["rounding"],
+            in_settlement_minor=sum(sums[kind] for kind in ("settlement", "deferral", "rounding", "delivery")),
         )

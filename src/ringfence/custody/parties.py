@@ -12,6 +12,9 @@ from ringfence.ledger import Binding, Party
 
 EXCHANGE = "exchange"
 CLEARING = "clearing"
+VAULT = "vault"
+# What lies in the vault, each in an account of its own (ringfence.money.units).
+METALS = ("AU9999", "AU9995", "AG9999")
 
 
 @dataclass(frozen=True, slots=True)

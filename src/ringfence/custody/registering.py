@@ -11,9 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
 from ringfence.custody.clearing_bank import ClearingBank
-from ringfence.custody.parties import CLEARING, EXCHANGE, Client, Member
+from ringfence.custody.parties import CLEARING, EXCHANGE, METALS, VAULT, Client, Member
 from ringfence.database import Store
+from ringfence.errors import BadInput
 from ringfence.ledger import AccountName, Binding, Ledger, Party, create_login
+
+_METAL = (("vault-metal", VAULT), ("delivery", EXCHANGE))
 
 
 def register_at_bank(
@@ -57,7 +60,7 @@ def register_at_exchange(
     clients: Collection[Client],
     watch: Callable[[], None] | None = None,
 ) -> None:
-    """Register banks, members and clients at the exchange, and let members read their clients; what is there stays.
+    """Register the vault, banks, members and clients at the exchange, and let members read their clients; what is there stays.
 
     Errors: Refused.
     """
@@ -66,6 +69,7 @@ def register_at_exchange(
         registrar.register(
             parties=[
                 Party(EXCHANGE, "exchange"),
+                Party(VAULT, "vault"),
                 *(Party(bank, "bank") for bank in banks),
                 *(m.party for m in members),
                 *(client.party for client in clients),
@@ -74,12 +78,31 @@ def register_at_exchange(
                 *((AccountName("bank-cash", bank), None) for bank in banks),
                 *(
                     (AccountName(kind, EXCHANGE), None)
-                    for kind in ("settlement", "deferral", "rounding", "fees-due", "suspense")
+                    for kind in ("settlement", "deferral", "rounding", "fees-due", "suspense", "delivery")
                 ),
+                *((AccountName(*account, metal), None) for account in _METAL for metal in METALS),
                 *((AccountName("client-cash", client.name), None) for client in clients),
             ],
         )
         _let_read(store, registrar, members)
+
+
+def open_metal(
+    store: Store, wanted: Iterable[tuple[str, str]], watch: Callable[[], None] | None = None
+) -> list[tuple[str, str]]:
+    """Open clients' accounts for metal, (client, metal); those that were opened now. Errors: BadInput for a metal that the
+    exchange does not keep, or somebody who is no client.
+    """
+    with Ledger(store, EXCHANGE, "registrar", watch) as registrar:
+        for client, metal in (wanted := list(wanted)):
+            if metal not in METALS:
+                raise BadInput("metal", metal, f"one of {', '.join(METALS)}")
+            if registrar.party(client).role != "client":
+                raise BadInput("client", client, "a client that is registered")
+        names = [AccountName("client-metal", client, metal) for client, metal in dict.fromkeys(wanted)]
+        opened = [name for name in names if name not in registrar.accounts]
+        registrar.register(accounts=[(name, None) for name in opened])
+    return [(name.owner, name.unit) for name in opened]
 
 
 def bind_at_bank(store: Store, bank: str, bindings: Iterable[Binding], watch: Callable[[], None] | None = None) -> None:

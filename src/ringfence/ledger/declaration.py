@@ -28,7 +28,7 @@ GROUPS: tuple[Group, ...] = ("reads", "posts", "grants", "registers", "confirms"
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of account: whose it is by role, what its balance must keep, whether it is zero when a day closes, and
-    whether an owner has one in a unit or as many as are opened.
+    whether an owner has one in a unit or as many as are opened; in which `units`, if not in all of the ledger's.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Kind:
     invariant: Invariant
     zero_at_close: bool = False
     one_per_owner: bool = True
+    units: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Declaration:
                         "one_per_owner": k.one_per_owner,
                         "zero_at_close": k.zero_at_close,
                     }
+                    | ({} if k.units is None else {"units": list(k.units)})
                     for k in self.kinds
                 ],
                 "routes": [

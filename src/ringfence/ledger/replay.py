@@ -186,6 +186,10 @@ class Replay:
         if [self.accounts[account].kind for account in path] != route["kinds"]:
             yield f"its accounts are not of the kinds of route {route['name']}"
             return
+        for account in path:
+            kind = self.kinds[self.accounts[account].kind - 1]
+            if "units" in kind and self.accounts[account].unit not in [self.units[code] for code in kind["units"]]:
+                yield f"account {account} is kept in a unit that {kind['name']} is not kept in"
         yield from self._relations(batch, posting, route, path)
         if posting.action == 0 and (posting.about or route["reverses"]):
             yield from self._reverse(posting, route, path)

@@ -197,29 +197,19 @@ class _Verification:
 
     def _tables(self) -> None:
         replay = self._replay
-        kinds = [(k["name"], k["owner"], k["invariant"], k["one_per_owner"], k["zero_at_close"]) for k in replay.kinds]
+        said_of_kinds = ("name", "owner", "invariant", "one_per_owner", "zero_at_close")
+        kinds = [(*(kind[name] for name in said_of_kinds), kind.get("units")) for kind in replay.kinds]
         self._compare(
             "kind",
             kinds,
-            "SELECT id, name, owner_role, invariant, one_per_owner, zero_at_close FROM {}.kind ORDER BY id",
+            "SELECT k.id, k.name, k.owner_role, k.invariant, k.one_per_owner, k.zero_at_close, "
+            "(SELECT array_agg(u.code ORDER BY y.at) FROM unnest(k.units) WITH ORDINALITY AS y (unit, at) "
+            "JOIN {0}.unit AS u ON u.id = y.unit) FROM {0}.kind AS k ORDER BY k.id",
         )
-        said = (
-            "name",
-            "kinds",
-            "same_client",
-            "own_member",
-            "registered_account",
-            "bank_confirmed",
-            "held",
-            "asks",
-            "finishes",
-            "under",
-            "back_days",
-            "ahead_days",
-        )
+        said = "name kinds same_client own_member registered_account bank_confirmed held asks finishes under back_days ahead_days"
         self._compare(
             "route",
-            [(*(route[name] for name in said), route["reverses"]) for route in replay.routes],
+            [(*(route[name] for name in said.split()), route["reverses"]) for route in replay.routes],
             "SELECT r.id, r.name, r.path, r.same_client, r.own_member, r.registered_account, r.bank_confirmed, r.held, r.asks, "
             "r.finishes, r.under, r.back_days, r.ahead_days, o.name "
             "FROM {0}.route AS r LEFT JOIN {0}.route AS o ON o.id = r.reverses ORDER BY r.id",

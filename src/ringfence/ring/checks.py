@@ -77,6 +77,8 @@ def _book(ring: Ring, place: str, book: Book, kinds: list[str]) -> None:
         _one_of(f"{place}.kinds.{name}.owner", kind.owner, ring.parties)
         if kind.mirrors is not None:
             _one_of(f"{place}.kinds.{name}.mirrors", kind.mirrors, kinds)
+        for unit in kind.units or ():
+            _one_of(f"{place}.kinds.{name}.units", unit, book.units)
     for name, route in book.routes.items():
         if route.under in posting:
             raise WrongPlace(f"{place}.routes.{name}.under", route.under, "a person who never posts")
@@ -111,6 +113,8 @@ def _route(ring: Ring, place: str, book: Book, route: RouteOfBook) -> None:
             )
     if not 2 <= len(route.path) <= 4:
         raise WrongPlace(f"{place}.path", shown, "two to four kinds")
+    if not set(book.units).intersection(*(book.kinds[step].units or book.units for step in route.path)):
+        raise WrongPlace(f"{place}.path", shown, "kinds that are kept in one unit")
     for number, step in enumerate(route.path):
         between = 0 < number < len(route.path) - 1
         if between != (book.kinds[step].invariant == "zero"):

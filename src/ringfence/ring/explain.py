@@ -96,6 +96,7 @@ def _book(ring: Ring, book: Book, language: Language) -> Iterator[str]:
         rules = [_WORDS[kind.invariant][language]]
         rules += [_WORDS["zero_at_close"][language]] if kind.zero_at_close else []
         rules += [] if kind.one_per_owner else [_WORDS["several"][language]]
+        rules += [" ".join(kind.units)] if kind.units else []
         rules += [_WORDS["circle"][language]] if kind.circle else []
         yield f"    {padded(name, 24)}{padded(owner, 24)}{padded(', '.join(rules), 32)}{kind.title.text(language)}"
     yield f"  {_WORDS['routes'][language]}"

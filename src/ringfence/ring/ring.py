@@ -77,7 +77,10 @@ class Record(_Part):
 
 
 class KindOfAccount(_Part):
-    """A kind of account; the `circle` is what holds money of clients together; `mirrors` a kind of another book."""
+    """A kind of account; the `circle` is what holds money of clients together; `mirrors` a kind of another book.
+
+    It is kept in some of the book's `units`, or in all of them.
+    """
 
     owner: str
     invariant: Invariant
@@ -86,6 +89,7 @@ class KindOfAccount(_Part):
     one_per_owner: bool = True
     circle: bool = False
     mirrors: str | None = None
+    units: list[str] | None = None
 
 
 def _steps(path: Any) -> Any:
@@ -150,7 +154,15 @@ class Book(_Part):
         return Declaration(
             units=tuple(self.units),
             kinds=tuple(
-                Kind(name, k.owner, k.invariant, k.zero_at_close, k.one_per_owner) for name, k in self.kinds.items()
+                Kind(
+                    name,
+                    k.owner,
+                    k.invariant,
+                    k.zero_at_close,
+                    k.one_per_owner,
+                    None if k.units is None else tuple(k.units),
+                )
+                for name, k in self.kinds.items()
             ),
             routes=tuple(
                 Route(

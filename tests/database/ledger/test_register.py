@@ -47,6 +47,7 @@ def register(registrar: Ledger, wanted: str, key: str = "k") -> None:
         (document(accounts=[{"kind": "wallet", "owner": "dee", "unit": "CNY"}]), "wallet of dee in CNY"),
         (document(accounts=[{"kind": "wallet", "owner": "bo", "unit": "XAU"}]), "wallet of bo in XAU"),
         (document(accounts=[{"kind": "wallet", "owner": "m1", "unit": "CNY"}]), "wallet of m1 in CNY"),
+        (document(accounts=[{"kind": "pocket", "owner": "ann", "unit": "AU9999"}]), "pocket of ann in AU9999"),
         (document(accounts=[{"kind": "pocket", "owner": "ann", "unit": "CNY", "under": 999}]), "under 999"),
         (document(groups=[{"name": "ann", "parties": []}]), "group ann"),
         (document(groups=[{"name": "friends", "parties": ["ann", "house"]}]), "in group house"),

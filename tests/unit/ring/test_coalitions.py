@@ -56,8 +56,8 @@ def test_neither_a_client_nor_the_clearing_network_takes_anything_alone(sge: Ver
 def test_a_member_with_a_mule_moves_value_only_through_trades_inside_the_price_band(sge: Verdict) -> None:
     both = of(sge.takes, "member", X)
     assert both.bounds == {"within price-band"}
-    assert routes(both) == {"exchange.profit"}
-    assert {"watch"} <= set(both.paths[0].seen_by)
+    assert routes(both) == {"exchange.profit", "exchange.proceeds", "exchange.metal-received"}
+    assert all("watch" in path.seen_by for path in both.paths)
 
 
 def test_the_exchange_alone_takes_at_most_fees_for_which_two_persons_are_needed(sge: Verdict) -> None:
@@ -92,9 +92,25 @@ def test_a_bank_needs_three_of_its_persons_to_pay_out_to_a_straw_man(sge: Verdic
     }
 
 
-def test_below_the_kernels_only_the_clearing_network_hides_or_the_watch_with_the_member(sge: Verdict) -> None:
+def test_below_the_kernels_only_the_clearing_network_hides_or_the_watch_with_the_member_or_a_vault(
+    sge: Verdict,
+) -> None:
     hidden = {finding.persons for finding in sge.hides if not finding.above}
-    assert all("clearing" in persons or {"member", "exchange.officer"} <= persons for persons in hidden), hidden
+    of_money = {persons for persons in hidden if "vault" not in persons}
+    assert all("clearing" in persons or {"member", "exchange.officer"} <= persons for persons in of_money), hidden
+    # Metal needs the vault, and a person of the exchange or whoever counts.
+    assert {persons - {"vault", X} for persons in hidden - of_money} == {
+        frozenset({"exchange.auditor"}),
+        frozenset({"exchange.auditor", "exchange.link"}),
+        frozenset({"exchange.clerk", "member"}),
+    }
+
+
+def test_a_vault_alone_takes_no_metal_and_a_receipt_that_never_was_lasts_until_the_count(sge: Verdict) -> None:
+    assert sge.alone["vault"] == ()
+    assert routes(of(sge.takes, "vault", X)) == {"exchange.metal-in"}
+    assert {frozenset({"vault", X}), frozenset({"exchange.link", X})} <= coalitions(sge.hides_until_count)
+    assert routes(of(sge.takes, "exchange.clerk", "vault")) == {"exchange.metal-out"}
 
 
 def test_a_member_lets_value_go_to_strangers_within_the_band(sge: Verdict) -> None:
@@ -110,7 +126,8 @@ def test_an_operator_of_the_exchange_pays_the_circle_out_as_fees_and_one_of_the_
 
 
 def test_a_clients_own_signature_on_its_orders_ends_the_member_with_the_mule() -> None:
-    signed = decided(('made_by = "member within price-band"', 'made_by = "client + member within price-band"'))
+    brought = ('made_by = "member within price-band"', 'made_by = "client + member within price-band"')
+    signed = decided(brought, brought)
     assert frozenset({"member", X}) not in coalitions(signed.takes)
     assert frozenset({"exchange.settlement", X}) in coalitions(signed.takes)
 

@@ -21,6 +21,10 @@ def test_no_member_has_a_hand_in_client_money_but_by_the_trades_it_brings() -> N
         ("exchange", "order"): [Hand("brings", proof="trade")],
         ("exchange", "loss"): [Hand("brings", proof="trade")],
         ("exchange", "profit"): [Hand("brings", proof="trade")],
+        **{
+            ("exchange", route): [Hand("brings", proof="delivery-list")]
+            for route in ("metal-order", "metal-given", "metal-received", "payment", "proceeds")
+        },
     }
 
 

@@ -1,5 +1,5 @@
 -- Declare the units, kinds and routes of this ledger, once; the owner's business alone. `document` is JSON:
--- {"units": [code], "kinds": [{name, owner, invariant, one_per_owner, zero_at_close}],
+-- {"units": [code], "kinds": [{name, owner, invariant, one_per_owner, zero_at_close, units?}],
 --  "routes": [{name, path, same_client, own_member, registered_account, bank_confirmed, held, asks, finishes, under,
 --   back_days, ahead_days, reverses}],
 --  "grants": [{power, route?, grantee, cool_off_days?}]}
@@ -13,9 +13,11 @@ BEGIN
     INSERT INTO unit SELECT place, code
     FROM jsonb_array_elements_text(declared -> 'units') WITH ORDINALITY AS u (code, place);
 
-    INSERT INTO kind
+    INSERT INTO kind (id, name, owner_role, invariant, one_per_owner, zero_at_close, units)
     SELECT place, k ->> 'name', k ->> 'owner', k ->> 'invariant', (k ->> 'one_per_owner')::boolean,
-        (k ->> 'zero_at_close')::boolean
+        (k ->> 'zero_at_close')::boolean,
+        (SELECT array_agg((SELECT id FROM unit WHERE code = u) ORDER BY at)
+            FROM jsonb_array_elements_text(k -> 'units') WITH ORDINALITY AS y (u, at))
     FROM jsonb_array_elements(declared -> 'kinds') WITH ORDINALITY AS x (k, place);
 
     INSERT INTO route (id, name, path, same_client, own_member, registered_account, bank_confirmed, held, asks, finishes,

@@ -2,7 +2,8 @@
 -- {"parties": [{name, role, member?, identity?, title?}], "groups": [{name, parties}],
 --  "accounts": [{kind, owner, unit, number?, ordinal?, under?}]}
 -- What is said of a group is who is in it from now on. An account that is opened under a grant ends with it. All of it is
--- registered or nothing. Refusals: unknown - a name that is not registered, or not in the role that it takes; taken - what
+-- registered or nothing. Refusals: unknown - a name that is not registered, or not in the role that it takes, or a unit in which a
+-- kind is not kept; taken - what
 -- is registered already.
 CREATE OR REPLACE FUNCTION {ledger}.register(key text, document text, OUT batch bigint, OUT replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {ledger}, pg_temp AS $$
@@ -30,7 +31,7 @@ BEGIN
         UNION ALL SELECT 'account', (a ->> 'kind') || ' of ' || (a ->> 'owner') || ' in ' || (a ->> 'unit')
         FROM jsonb_array_elements(wanted -> 'accounts') AS a
         WHERE NOT EXISTS (SELECT FROM kind, party, unit WHERE kind.name = a ->> 'kind' AND unit.code = a ->> 'unit'
-            AND party.name = a ->> 'owner' AND party.role = kind.owner_role)
+            AND (kind.units IS NULL OR unit.id = ANY (kind.units)) AND party.name = a ->> 'owner' AND party.role = kind.owner_role)
         UNION ALL SELECT 'under', a ->> 'under' FROM jsonb_array_elements(wanted -> 'accounts') AS a
         WHERE a ? 'under' AND NOT EXISTS (SELECT FROM grants AS g JOIN party ON party.name = a ->> 'owner'
             WHERE g.id = (a ->> 'under')::integer AND g.ended IS NULL AND covers(g.id, party.id))
