@@ -34,6 +34,7 @@ class Fill(NamedTuple):
     offset: str
     lots: int
     price_minor: int
+    charged: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def settled(
             column(fill.lots for fill in filled),
             column(fill.price_minor for fill in filled),
             column(range(1001, 1001 + len(filled))),
+            column(int(fill.charged) for fill in filled),
         ),
         on,
     )

@@ -1,4 +1,4 @@
-"""Extract one year of deferred contracts from a table of SGE daily reports.
+"""Extract one year of deferred and spot contracts from a table of SGE daily reports.
 
 The input is the long form of the daily reports that the public repository piggypiggy/datas collects: one
 line per day and contract, with the columns named in COLUMNS among others. The last trading day before the
@@ -15,17 +15,18 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-CONTRACTS = ("Au(T+D)", "mAu(T+D)", "Ag(T+D)")
+CONTRACTS = ("Au(T+D)", "mAu(T+D)", "Ag(T+D)", "Au99.99", "Au100g")
 PRICES = ("open", "high", "low", "close", "wavg")
 COLUMNS = ("date", "contract", *PRICES, "volume_kg", "open_interest_lots", "fee_direction")
 
 HEADER = """\
-# Daily figures of the deferred contracts of the Shanghai Gold Exchange in {year}, and of the trading day
+# Daily figures of the deferred contracts of the Shanghai Gold Exchange in {year}, of two spot contracts, and of the trading day
 # before it. Source: SGE daily reports, collected by the public GitHub repository piggypiggy/datas at commit
 # 6b2f5b07fb3ea1e943014c5e5938741259e9cdbe (data/sge/trade_data.csv). Made by tools/extract_sge_year.py.
 # Prices: CNY per gram for gold, CNY per kilogram for silver. wavg, the weighted average of the day, is the
-# settlement price. volume_kg and open_interest_lots count both sides of every trade, as the reports do. A
-# contract without a row did not trade.
+# settlement price of a deferred contract; the price limits of a spot contract start from its close.
+# volume_kg and open_interest_lots count both sides of every trade, as the reports do. A contract without a
+# row did not trade.
 # known_from: {known_from}
 # known_until: {known_until}"""
 

@@ -36,6 +36,8 @@ SETTLEMENT = "margin/migrations/0001_settlement.sql"
 ORDERS = "margin/migrations/0002_orders.sql"
 STAGES = "margin/migrations/0003_stages.sql"
 CHECKS = "margin/order_checks.py"
+SPOT = "margin/migrations/0004_spot.sql"
+DELIVERY = "margin/migrations/0005_delivery.sql"
 
 
 DAY_TESTS = (
@@ -44,14 +46,24 @@ DAY_TESTS = (
     "tests/database/margin/test_stages.py",
 )
 ORDER_TESTS = ("tests/database/margin/test_orders.py",)
+SPOT_TESTS = ("tests/database/margin/test_spot.py",)
+DELIVERY_TESTS = ("tests/unit/margin/test_delivery.py", "tests/database/margin/test_delivery.py")
 WATCHED_BY: dict[str, tuple[str, ...]] = {
     SETTLEMENT: ("tests/database/margin/test_stages.py", "tests/database/ledger/test_privileges.py"),
     ORDERS: (*ORDER_TESTS, "tests/database/ledger/test_privileges.py"),
     STAGES: (*ORDER_TESTS, "tests/database/margin/test_stages.py"),
-    CHECKS: ORDER_TESTS,
-    "margin/standing.py": ORDER_TESTS,
+    CHECKS: (*ORDER_TESTS, *SPOT_TESTS),
+    "margin/standing.py": (*ORDER_TESTS, *SPOT_TESTS),
+    "margin/orders.py": (*ORDER_TESTS, *SPOT_TESTS),
+    "margin/metal.py": ("tests/database/margin/test_metal.py", *SPOT_TESTS),
+    "margin/tenders.py": DELIVERY_TESTS,
+    "margin/day_end.py": (*DELIVERY_TESTS, "tests/database/margin/test_stages.py"),
+    SPOT: SPOT_TESTS,
+    DELIVERY: DELIVERY_TESTS,
+    "margin/funds.py": (*DAY_TESTS, *SPOT_TESTS),
+    "margin/planning.py": (*DAY_TESTS, *DELIVERY_TESTS),
     **dict.fromkeys(
-        ("margin/funds.py", "margin/day.py", "margin/planning.py", "margin/lots.py", "margin/delivery.py"), DAY_TESTS
+        ("margin/day.py", "margin/lots.py", "margin/delivery.py"), DAY_TESTS
     ),
 }
 
@@ -198,8 +210,28 @@ MUTATIONS = (
     Mutation("nothing is closed that is not open", "margin/lots.py", "    _require_enough(lots, fills, side)\n\n", ""),
     Mutation("neutrals come after position holders", "margin/delivery.py", "(tender.neutral, tender.number)", "tender.number"),
     Mutation("neutrals come only where something is lacking", "margin/delivery.py", "if tender.neutral and (gap is None or tender.side != gap[0]):", "if False:"),
-    Mutation("no metal is given twice", "margin/delivery.py", "metal[giver] -= weight", "pass"),
-    Mutation("no cash is paid twice", "margin/delivery.py", "cash[taker] -= value", "pass"),
+    Mutation("no metal is given twice", "margin/delivery.py", "means.metal_minor[giver, contract.metal] -= weight", "pass"),
+    Mutation("no cash is paid twice", "margin/delivery.py", "means.cash_minor[client] += min(0, amount)", "pass"),
+    Mutation("metal is paid for out of what is free", "margin/planning.py", "had + clients.change - clients.margin", "had + clients.change"),
+    Mutation("metal that is bound is not delivered", "margin/day_end.py", "held.available_minor for held in holdings", "held.balance_minor for held in holdings"),
+    Mutation("a kind is kept in its units", "ledger/sql/040_register.sql", "AND (kind.units IS NULL OR unit.id = ANY (kind.units)) ", ""),
+    Mutation("a spot trade is booked with its payment", SPOT, "WHERE EXISTS (SELECT FROM rule", "WHERE false AND EXISTS (SELECT FROM rule"),
+    Mutation("a part of the proceeds is kept back", "margin/funds.py", " - (np.asarray(proceeds) - reusable)", ""),
+    Mutation("proceeds leave tomorrow", "margin/funds.py", "np.asarray(realised)) - reusable", "np.asarray(realised))"),
+    Mutation("metal received leaves tomorrow", "margin/metal.py", "self.available_minor - self.received_minor", "self.available_minor"),
+    Mutation("metal is taken out once", "margin/metal.py", "left[one.client, one.metal] = most - one.weight_minor", "pass"),
+    Mutation("a sale has its metal", CHECKS, "if weight > there:", "if False:"),
+    Mutation("a holder tenders what is open", "margin/tenders.py", "if asked.lots > left:", "if False:"),
+    Mutation("a neutral holds what it gives", "margin/tenders.py", "if taken.reserved_minor:", "if False:"),
+    Mutation("tenders come in their time", DELIVERY, "IF coalesce(planned, false) OR coalesce(closed, false) <> NEW.neutral THEN", "IF false THEN"),
+    Mutation("a neutral comes where something is lacking", DELIVERY, "AND c.pays = NEW.side", ""),
+    Mutation("nobody tenders on both sides", DELIVERY, "AND t.side <> NEW.side", "AND false"),
+    Mutation("a tender is cancelled in its time", DELIVERY, "t.tender_no = NEW.tender_no\n            AND t.day <=", "false AND t.day <="),
+    Mutation("what is counted was tendered", DELIVERY, "    IF EXISTS (\n        SELECT FROM tender AS t\n        WHERE t.day = NEW.day AND t.contract = NEW.contract AND NOT t.neutral", "    IF EXISTS (\n        SELECT FROM tender AS t\n        WHERE false"),
+    Mutation("a match is of its tenders", DELIVERY, "IS DISTINCT FROM (m.day, m.contract, s.client, s.side, s.offs = 'open')", "IS NULL"),
+    Mutation("no more is matched than was tendered", DELIVERY, "OR t.lots < (", "OR 0 > ("),
+    Mutation("matches come before the plan", DELIVERY, "p.day >= m.day", "false"),
+    Mutation("matches come when trading is closed", DELIVERY, "NOT EXISTS (SELECT FROM trading_closed AS c WHERE c.day = m.day)", "false"),
     Mutation("members see their own", "ledger/sql/090_privileges.sql", "USING (owner IN (SELECT party.id FROM {ledger}.party))", "USING (true)"),
 )  # fmt: skip
 

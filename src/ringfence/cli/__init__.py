@@ -36,6 +36,7 @@ from ringfence.cli import (
     serve,
     settle,
     statement,
+    tender,
     verify,
 )
 from ringfence.errors import RingfenceError
@@ -67,6 +68,7 @@ app.add_typer(settle.app, name="settle")
 app.add_typer(order.app, name="order")
 app.add_typer(contract.app, name="contract")
 app.add_typer(metal.app, name="metal")
+app.add_typer(tender.app, name="tender")
 
 
 def _version(wanted: bool) -> None:

@@ -36,7 +36,7 @@ app = typer.Typer(
 )
 
 _WORDS: dict[str, dict[Language, str]] = {
-    "placed": {"en": "{order}: placed, {amount} CNY held", "zh": "{order}:已接受,冻结 {amount} CNY"},
+    "placed": {"en": "{order}: placed, {amount} held", "zh": "{order}:已接受,冻结 {amount}"},
     "again": {"en": "{order}: placed before", "zh": "{order}:此前已接受"},
     "refused": {"en": "{order}: refused (K8): {reason}", "zh": "{order}:已拒绝 (K8):{reason}"},
     "cancelled": {"en": "{order}: {lots} of {all} lots cancelled", "zh": "{order}:撤销 {lots}/{all} 手"},
@@ -70,7 +70,7 @@ def place(
     The night session belongs to the next trading day. The same file again places nothing twice.
     Try: ringfence order place orders.csv --at 2020-03-06T10:00
     """
-    from ringfence.money import grouped, unit
+    from ringfence.money import unit, with_unit
     from ringfence.tables import rows
 
     said = spoken(language)
@@ -82,7 +82,7 @@ def place(
     for one in placed:
         word = "refused" if one.refusal else "again" if one.replayed else "placed"
         reason = one.refusal.text(said) if one.refusal else ""
-        amount = grouped(one.reserved_minor, unit("CNY"))
+        amount = with_unit(one.reserved_minor, unit(one.held_in))
         typer.echo(_WORDS[word][said].format(order=one.order.order_no, amount=amount, reason=reason))
     if any(one.refusal for one in placed):
         raise typer.Exit(1)
@@ -177,7 +177,8 @@ def _shown(state: OrderState) -> dict[str, Any]:
         "filled": state.filled,
         "cancelled": state.cancelled,
         "rest": state.rest,
-        "held": render(state.held_minor, unit("CNY")),
+        "held": render(state.held_minor, unit(state.held_in)),
+        "held_in": state.held_in,
     }
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from ringfence.errors import Language
+    from ringfence.margin.kept_plan import DaySettled
     from ringfence.margin.market import SettlementPrice
     from ringfence.margin.replay import ReplayedDay
     from ringfence.margin.rules import Rules
@@ -78,6 +79,28 @@ _WORDS: dict[str, dict[Language, str]] = {
     "covered": {"en": "covered: {figure} payments for clients that cannot pay", "zh": "补足:{figure} 笔"},
     "posted": {"en": "posted: {figure} postings", "zh": "记账:{figure} 笔"},
     "day-settled": {"en": "settled: the day is closed in every book", "zh": "已结算:各账簿均已关账"},
+    "counted": {
+        "en": "{contract}: {deliver} lots to deliver, {receive} to receive; {pays}; {gap}",
+        "zh": "{contract}:交货申报 {deliver} 手,收货申报 {receive} 手;{pays};{gap}",
+    },
+    "no-tenders": {"en": "nobody tendered", "zh": "无交收申报"},
+    "long_pays_short": {"en": "longs pay", "zh": "多付空"},
+    "short_pays_long": {"en": "shorts pay", "zh": "空付多"},
+    "none": {"en": "nobody pays", "zh": "互不支付"},
+    "lacking-deliver": {"en": "{lots} lots are lacking to deliver", "zh": "缺交货 {lots} 手,可报中立仓"},
+    "lacking-receive": {"en": "{lots} lots are lacking to receive", "zh": "缺收货 {lots} 手,可报中立仓"},
+    "lacking-nothing": {"en": "nothing is lacking", "zh": "无缺口"},
+    "delivered": {
+        "en": "{lots} lots of {contract} delivered: {weight} against {value} CNY",
+        "zh": "{contract} 交割 {lots} 手:实物 {weight},货款 {value} CNY",
+    },
+    "defaulted": {
+        "en": "{lots} lots of {contract} not delivered, {outcome} ({giver} to {taker}): penalty {value} CNY",
+        "zh": "{contract} 交割违约 {lots} 手,{outcome}({giver} 交 {taker}):违约金 {value} CNY",
+    },
+    "giver-defaults": {"en": "by default of who delivers", "zh": "交货方违约"},
+    "taker-defaults": {"en": "by default of who receives", "zh": "收货方违约"},
+    "both-default": {"en": "by default of both", "zh": "双方违约"},
     "called": {
         "en": "{count} clients are called for {amount} CNY in all",
         "zh": "{count} 名客户须追加保证金,合计 {amount} CNY",
@@ -125,9 +148,68 @@ def day_(
             word = "day-settled" if stage.name == "settled" else stage.name
             figure = _WORDS[word][said].format(figure=f"{stage.figure:,}")
             typer.echo(f"{stage.at.astimezone():%H:%M:%S}  {figure}")
+    _say_deliveries(settled, said)
     if settled.calls:
         amount = grouped(sum(settled.calls.values()), unit("CNY"))
         typer.echo(_WORDS["called"][said].format(count=len(settled.calls), amount=amount))
+
+
+def _say_deliveries(settled: DaySettled, said: Language) -> None:
+    from ringfence.margin.metal import grams
+    from ringfence.money import grouped, unit
+
+    whole: dict[tuple[str, str], list[int]] = {}
+    for one in settled.deliveries:
+        if one.outcome == "delivered":
+            sums = whole.setdefault((one.contract, one.metal), [0, 0, 0])
+            for place, amount in enumerate((one.lots, one.weight_minor, one.value_minor)):
+                sums[place] += amount
+    for (contract, metal), (lots, weight, value) in whole.items():
+        typer.echo(
+            _WORDS["delivered"][said].format(
+                lots=lots, contract=contract, weight=grams(weight, metal), value=grouped(value, unit("CNY"))
+            )
+        )
+    for one in settled.deliveries:
+        if one.outcome != "delivered":
+            typer.echo(
+                _WORDS["defaulted"][said].format(
+                    lots=one.lots, contract=one.contract, outcome=_WORDS[one.outcome][said], giver=one.giver, taker=one.taker,
+                    value=grouped(one.penalty_minor, unit("CNY")),
+                )
+            )  # fmt: skip
+
+
+@app.command()
+def close(
+    day: Annotated[datetime.date, day_argument("The day whose trading is over; it must be open.")],
+    store: StoreOption = None,
+    language: LanguageOption = "en",
+) -> None:
+    """Close trading of a day, count the tenders and publish who pays the deferred fee; neutrals may tender then.
+
+    Orders that are left are cancelled. `ringfence settle day` goes on from here, and begins with this where it was not done.
+    """
+    from ringfence.custody import Exchange
+    from ringfence.margin.day_end import DayEnd
+    from ringfence.margin.tenders import counts_of
+
+    said = spoken(language)
+    with exchange_store(store) as opened, Exchange(opened, {}) as exchange:
+        end = DayEnd(exchange)
+        end.close_trading(day)
+        closed, counts = end.stages(day)[0], counts_of(exchange.settlement.connection, day)
+    typer.echo(_WORDS["trading-closed"][said].format(figure=f"{closed.figure:,}"))
+    for contract, count in counts.items():
+        side, lots = count.gap or ("nothing", 0)
+        typer.echo(
+            _WORDS["counted"][said].format(
+                contract=contract, deliver=count.deliver_lots, receive=count.receive_lots,
+                pays=_WORDS[str(count.direction)][said], gap=_WORDS[f"lacking-{side}"][said].format(lots=lots),
+            )
+        )  # fmt: skip
+    if not counts:
+        typer.echo(_WORDS["no-tenders"][said])
 
 
 @app.command()

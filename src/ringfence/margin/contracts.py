@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ringfence.errors import BadInput
-from ringfence.money import Rate, apply_rate, parse, render, round_half_up, unit
+from ringfence.money import Rate, apply_rate, parse, render, round_half_up, round_up, unit
 
 Kind = Literal["deferred", "spot"]
 LimitBase = Literal["settlement", "close"]
@@ -33,6 +33,10 @@ class Fee:
         """The fee of one fill in fen, to the nearest fen and a half up."""
         return apply_rate(value_minor, self.rate, round_half_up) + lots * self.per_lot_minor
 
+    def of_lot_at_most(self, value_minor: int) -> int:
+        """What one lot of a fill can cost at most in fen, however many fills there are of so many lots."""
+        return apply_rate(value_minor, self.rate, round_up) + self.per_lot_minor
+
     def __str__(self) -> str:
         return f"{render(self.per_lot_minor, _CNY)}/lot" if self.per_lot_minor else str(self.rate)
 
@@ -49,8 +53,9 @@ class OverdueStep:
 class Contract:
     """A contract as it is on one day: `lot_quantity` quote measures per lot, prices in steps of `tick_minor` fen.
 
-    `metal` is the unit that is delivered against it, in milligrams; `delivery_minor` the least that is. What no rule is known
-    for, and does not need one, is None: nothing limits it. It `trades` unless it is suspended.
+    `metal` is the unit that is delivered against it, in milligrams; `delivery_minor` the least that is. A `neutral` tender to
+    receive freezes that of its value; of what a spot sale brings `reuse` can be used on the same day. What no rule is known for,
+    and does not need one, is None: nothing limits it. It `trades` unless it is suspended.
     """
 
     code: str
@@ -68,6 +73,8 @@ class Contract:
     overdue: tuple[OverdueStep, ...]
     delivery_minor: int | None
     penalty: Rate | None
+    neutral: Rate | None
+    reuse: Rate
     trades: bool
 
     def value_minor(self, lots: int, price_minor: int) -> int:

@@ -12,7 +12,8 @@ reserve, and only then are its losses booked. No other client is touched, and no
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, cast
 
 from psycopg import sql
@@ -24,17 +25,20 @@ from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Instruction, role
 from ringfence.margin import market as markets
 from ringfence.margin import rules as rule_table
-from ringfence.margin.day import ClosesTooMuch, NotZeroSum, UnbalancedPositions
+from ringfence.margin.day import ClosesTooMuch, NotZeroSum, SettlementPriceMissing, UnbalancedPositions
+from ringfence.margin.delivery import Tender, amounts, count, match
 from ringfence.margin.funds import Funds
 from ringfence.margin.kept_plan import DaySettled, kept_prices, read_plan, requirements, write_plan
 from ringfence.margin.market import SettlementPrice
+from ringfence.margin.metal import against_payment, holdings
 from ringfence.margin.opening import Opening, read_opening
 from ringfence.margin.order_state import cancel_rest, states
-from ringfence.margin.planning import LEFT_OVER, Backing, Piece, conditions, plan
+from ringfence.margin.planning import LEFT_OVER, PENALTY, Backing, MatchOf, Piece, conditions, plan
 from ringfence.margin.positions import ClientContract, Position
 from ringfence.margin.rulebook import add_rules, read_rules
 from ringfence.margin.rules import Rules
 from ringfence.margin.standing import standing
+from ringfence.margin.tenders import counts_of, release_holds, tenders_of, to_match
 
 SCHEMA = "exchange_margin"
 _ROUTES = {
@@ -43,6 +47,7 @@ _ROUTES = {
     "deferred": ("deferred-paid", "deferred-received"),
     "fee": ("fee", "fee"),
     "overdue": ("fee", "fee"),
+    PENALTY: ("payment", "proceeds"),
 }
 _OTHER_SIDE = {
     "realised": "settlement",
@@ -50,6 +55,7 @@ _OTHER_SIDE = {
     "deferred": "deferral",
     "fee": "fees-due",
     "overdue": "fees-due",
+    PENALTY: "delivery",
 }
 
 
@@ -190,7 +196,7 @@ class DayEnd:
             if "covered" not in done:
                 self._cover(day, settled, transfers)
             if "posted" not in done:
-                self._post(day, settled.pieces)
+                self._post(day, settled)
             if "settled" not in done:
                 self._finish(day)
             return settled
@@ -198,7 +204,8 @@ class DayEnd:
     def compute_again(self, day: datetime.date) -> list[str]:
         """Compute the plan of `day` once more, from the lots, trades, prices and rules that stand there: what of it differs.
 
-        Covers are not compared: they follow from what stood at the banks then. Errors: BadInput for a day without a plan.
+        Covers are not compared, nor who defaulted on a delivery: they follow from what stood at the banks and in the accounts then.
+        Errors: BadInput for a day without a plan.
         """
         if not self.is_planned(day):
             raise BadInput("day", str(day), "a day that is planned")
@@ -211,11 +218,18 @@ class DayEnd:
         except (ClosesTooMuch, UnbalancedPositions, NotZeroSum) as error:
             return [error.text("en")]
         pieces = {(p.client, p.what): p.amount_minor for p in computed.pieces if p.bank is None}
-        kept = {(p.client, p.what): p.amount_minor for p in read_plan(self._connection, day).pieces if p.bank is None}
+        planned = read_plan(self._connection, day)
+        kept = {(p.client, p.what): p.amount_minor for p in planned.pieces if p.bank is None and p.what != PENALTY}
         margins = {client: margin for client, margin, _ in requirements(computed)}
         required = dict(self._rows("SELECT client, margin_minor FROM exchange_margin.requirement WHERE day = %s", day))
         differing = {who for who, _ in pieces.items() ^ kept.items()}
         differing |= {(client, "margin") for client, _ in margins.items() ^ required.items()}
+        for one in planned.deliveries:
+            contract, price = self.rules.contract(one.contract, day), prices[one.contract].settlement_minor
+            if (one.weight_minor, one.value_minor, one.penalty_minor) != amounts(
+                contract, price, one.lots, one.outcome
+            ):
+                differing.add((one.match_no, "delivery"))
         return [f"{client}, {what}" for client, what in sorted(differing)]
 
     def _close_trading(self, day: datetime.date) -> None:
@@ -225,25 +239,66 @@ class DayEnd:
         if (open_day := self._exchange.settlement.day) != day:
             raise BadInput("day", str(day), f"{open_day}, which is open")
         left = states(self._connection, day, open_only=True)
-        with self._connection.transaction():
+        tendered = to_match(tenders_of(self._connection, day))
+        with self._connection.transaction(), self._connection.cursor() as cursor:
             cancel_rest(self._exchange.settlement, left)
-            self._connection.execute(
+            cursor.execute(
                 "INSERT INTO exchange_margin.trading_closed (day, cancelled) VALUES (%s, %s)", (day, len(left))
+            )
+            counts = {code: count(tenders) for code, tenders in sorted(tendered.items())}
+            cursor.executemany(
+                "INSERT INTO exchange_margin.tender_count (day, contract, deliver_lots, receive_lots) VALUES (%s, %s, %s, %s)",
+                [(day, code, of.deliver_lots, of.receive_lots) for code, of in counts.items()],
             )
         self._reached("trading-closed")
 
     def _plan(self, day: datetime.date) -> None:
-        opening = read_opening(self._connection, day)
-        prices = self._prices(day)
+        """Match the day's tenders, give back what they hold, and plan: one commit, or nothing of it."""
         natural_days = calendar.load().natural_days_until_next(day)
-        on = conditions(opening, day, prices, self.rules, natural_days)
-        available: dict[str, int] = dict(
-            self._exchange.settlement.rows(
-                "SELECT owner, available FROM {}.balances WHERE kind = 'client-cash' AND unit = 'CNY'"
+        with self._connection.transaction():
+            prices = self._directed(day, self._prices(day))
+            matches = self._match(day, prices)
+            opening = read_opening(self._connection, day)
+            on = conditions(opening, day, prices, self.rules, natural_days)
+            available: dict[str, int] = dict(
+                self._exchange.settlement.rows(
+                    "SELECT owner, available FROM {}.balances WHERE kind = 'client-cash' AND unit = 'CNY'"
+                )
             )
-        )
-        write_plan(self._connection, plan(day, opening, on, available, self._backing(opening)), prices, natural_days)
+            metal = {(held.client, held.metal): held.available_minor for held in holdings(self._connection)}
+            planned = plan(day, opening, on, available, self._backing(opening), matches, metal)
+            write_plan(self._connection, planned, prices, natural_days)
         self._reached("planned")
+
+    def _directed(self, day: datetime.date, prices: Mapping[str, SettlementPrice]) -> dict[str, SettlementPrice]:
+        """The prices, with the direction of what was counted here where anybody tendered."""
+        counts = counts_of(self._connection, day)
+        return {
+            code: replace(price, direction=counts[code].direction) if code in counts else price
+            for code, price in prices.items()
+        }
+
+    def _match(self, day: datetime.date, prices: Mapping[str, SettlementPrice]) -> list[MatchOf]:
+        """Match the day's tenders; each match is a trade at the settlement price. Errors: SettlementPriceMissing."""
+        tendered = tenders_of(self._connection, day)
+        release_holds(self._exchange.settlement, [one for one in tendered if not one.cancelled], "matched")
+        numbers = {state.number: state.asked.tender_no for state in tendered}
+        found = []
+        for code, tenders in sorted(to_match(tendered).items()):
+            if code not in prices:
+                raise SettlementPriceMissing(day=day, contract=code)
+            for place, one in enumerate(match(tenders), 1):
+                gives, takes = one.deliver, one.receive
+                ((trade,),) = self._connection.execute(
+                    "INSERT INTO exchange_margin.trade (day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, "
+                    "price_minor, buyer_tender, seller_tender) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING number",
+                    (
+                        day, f"match:{day}:{code}:{place}", code, gives.client, _offset(gives), takes.client, _offset(takes),
+                        one.lots, prices[code].settlement_minor, numbers[gives.number], numbers[takes.number],
+                    ),
+                ).fetchall()  # fmt: skip
+                found.append(MatchOf(code, one, trade))
+        return found
 
     def _backing(self, opening: Opening) -> Backing:
         funds = {name: bank.funds(self._exchange.link.connection) for name, bank in self._exchange.clearing.items()}
@@ -274,14 +329,27 @@ class DayEnd:
         self._connection.execute("INSERT INTO exchange_margin.settled (day) VALUES (%s)", (day,))
         self._reached("settled")
 
-    def _post(self, day: datetime.date, pieces: Iterable[Piece]) -> None:
-        """What clients receive goes first: nobody is short who is not short in the end; what is left over goes last."""
-        moves = sorted((p for p in pieces if p.bank is None), key=lambda p: (p.what == LEFT_OVER, p.amount_minor < 0))
-        for outcome in self._exchange.settlement.post_in_batches([self._instruction(day, piece) for piece in moves]):
+    def _post(self, day: datetime.date, settled: DaySettled) -> None:
+        """What clients receive goes first, then metal against money, then what they pay: nobody is short who is not short in the
+        end. What is left over goes last.
+        """
+        moves = [piece for piece in settled.pieces if piece.bank is None]
+        receives = [piece for piece in moves if piece.what != LEFT_OVER and piece.amount_minor > 0]
+        pays = [piece for piece in moves if piece.what != LEFT_OVER and piece.amount_minor < 0]
+        left_over = [piece for piece in moves if piece.what == LEFT_OVER]
+        asked = [self._instruction(day, piece) for piece in receives]
+        for one in settled.deliveries:
+            if one.outcome == "delivered":
+                asked += against_payment(
+                    self._exchange.settlement, day, one.match_no, one.giver, one.taker, one.metal, one.weight_minor,
+                    one.value_minor, one.contract,
+                )  # fmt: skip
+        asked += [self._instruction(day, piece) for piece in (*pays, *left_over)]
+        for outcome in self._exchange.settlement.post_in_batches(asked):
             if outcome.refusal:
                 raise PlanRefused(day=day, refusal=outcome.refusal)
         self._connection.execute(
-            "INSERT INTO exchange_margin.posted (day, postings) VALUES (%s, %s)", (day, len(moves))
+            "INSERT INTO exchange_margin.posted (day, postings) VALUES (%s, %s)", (day, len(asked))
         )
         self._reached("posted")
 
@@ -307,3 +375,7 @@ class DayEnd:
 
     def _rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query.encode(), parameters).fetchall()
+
+
+def _offset(tender: Tender) -> str:
+    return "open" if tender.neutral else "close"

@@ -18,6 +18,7 @@ test. That a default closes the lots is our reading of "delivery ends".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -78,22 +79,45 @@ class Match(NamedTuple):
     lots: int
 
 
-class Penalty(NamedTuple):
-    """What a defaulter pays the other side of a match, in fen."""
+Outcome = Literal["delivered", "giver-defaults", "taker-defaults", "both-default"]
 
+
+class Cleared(NamedTuple):
+    """What became of a match of a contract: so much metal against so much money, in milligrams and fen; or by whose default it
+    ended, and what the defaulter pays the other.
+    """
+
+    contract: str
+    metal: str
     match: Match
-    payer: str
-    payee: str
-    amount_minor: int
+    outcome: Outcome
+    weight_minor: int
+    value_minor: int
+    penalty_minor: int
+
+    @property
+    def cash(self) -> list[tuple[str, int]]:
+        """What it changes in each side's cash, in fen."""
+        giver, taker = self.match.deliver.client, self.match.receive.client
+        if self.outcome == "delivered":
+            return [(giver, self.value_minor), (taker, -self.value_minor)]
+        return self.penalty
+
+    @property
+    def penalty(self) -> list[tuple[str, int]]:
+        """What of it is penalty; nothing where neither side, or both, did what it should."""
+        payer, payee = self.match.deliver.client, self.match.receive.client
+        if self.outcome == "taker-defaults":
+            payer, payee = payee, payer
+        return [(payer, -self.penalty_minor), (payee, self.penalty_minor)] if self.penalty_minor else []
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
-    """What became of matches: delivered, or ended by somebody's default."""
+class Means:
+    """What each client can give at the clearing, and has not given yet: fen by client, milligrams by client and metal."""
 
-    delivered: tuple[Match, ...]
-    defaulted: tuple[Match, ...]
-    penalties: tuple[Penalty, ...]
+    def __init__(self, cash_minor: Mapping[str, int], metal_minor: Mapping[tuple[str, str], int]) -> None:
+        self.cash_minor = Counter(cash_minor)
+        self.metal_minor = Counter(metal_minor)
 
 
 def count(tenders: Iterable[Tender]) -> Count:
@@ -141,34 +165,48 @@ def _overlay(delivering: Sequence[Tender], receiving: Sequence[Tender]) -> Itera
             wanted = taker.lots if taker else 0
 
 
-def clear(
-    contract: Contract,
-    settlement_minor: int,
-    matches: Iterable[Match],
-    metal_minor: Mapping[str, int],
-    cash_minor: Mapping[str, int],
-) -> Cleared:
-    """Clear matches at the settlement price, one after another, with what each client can give: milligrams and fen.
+def clear(contract: Contract, settlement_minor: int, matches: Iterable[Match], means: Means) -> list[Cleared]:
+    """Clear matches at the settlement price, one after another, with what is left of everybody's `means`.
 
-    What is received in one match can be given in no other: it is there in the evening. Errors: BadInput where the contract has no
-    penalty rate and somebody defaults.
+    What is received in one match can be given in no other: it is there in the evening. A penalty that somebody pays cannot buy
+    metal any more. Errors: BadInput where the contract has no metal, or no penalty rate and somebody defaults.
     """
-    metal, cash = dict(metal_minor), dict(cash_minor)
-    delivered, defaulted, penalties = [], [], []
+    if contract.metal is None:
+        raise BadInput("contract", contract.code, "a contract against which metal is delivered")
+    cleared = []
     for one in matches:
         giver, taker = one.deliver.client, one.receive.client
-        weight, value = contract.metal_minor(one.lots), contract.value_minor(one.lots, settlement_minor)
-        gives, pays = metal.get(giver, 0) >= weight, cash.get(taker, 0) >= value
-        if gives and pays:
-            metal[giver] -= weight
-            cash[taker] -= value
-            delivered.append(one)
-            continue
-        defaulted.append(one)
-        if gives != pays:
-            payer, payee = (giver, taker) if pays else (taker, giver)
-            penalties.append(Penalty(one, payer, payee, apply_rate(value, _penalty_rate(contract), round_half_up)))
-    return Cleared(tuple(delivered), tuple(defaulted), tuple(penalties))
+        weight, value, _ = amounts(contract, settlement_minor, one.lots, "delivered")
+        outcome = _OUTCOMES[means.metal_minor[giver, contract.metal] >= weight, means.cash_minor[taker] >= value]
+        made = Cleared(
+            contract.code, contract.metal, one, outcome, *amounts(contract, settlement_minor, one.lots, outcome)
+        )
+        if outcome == "delivered":
+            means.metal_minor[giver, contract.metal] -= weight
+        # What comes in can buy nothing any more this evening.
+        for client, amount in made.cash:
+            means.cash_minor[client] += min(0, amount)
+        cleared.append(made)
+    return cleared
+
+
+def amounts(contract: Contract, settlement_minor: int, lots: int, outcome: Outcome) -> tuple[int, int, int]:
+    """Of a match of so many lots: the metal in milligrams, what it is worth, and what a defaulter pays, in fen.
+
+    Errors: BadInput where the contract has no penalty rate and one side defaults.
+    """
+    value = contract.value_minor(lots, settlement_minor)
+    one_side = outcome in ("giver-defaults", "taker-defaults")
+    penalty = apply_rate(value, _penalty_rate(contract), round_half_up) if one_side else 0
+    return contract.metal_minor(lots), value, penalty
+
+
+_OUTCOMES: Mapping[tuple[bool, bool], Outcome] = {
+    (True, True): "delivered",
+    (False, True): "giver-defaults",
+    (True, False): "taker-defaults",
+    (False, False): "both-default",
+}
 
 
 def _penalty_rate(contract: Contract) -> Rate:

@@ -3,13 +3,14 @@
     equity          cash + what today's closing realised - today's fees + floating profit or loss
     margin          held for open positions
     available       equity - margin - frozen, a floating profit not counted    may carry a new order
-    withdrawable    available - what was only set free today                   may leave the circle; never below 0
+    withdrawable    available - what was only set free or paid today           may leave the circle; never below 0
     risk degree     margin / equity, and the grade that goes with it
     call            margin - equity where that is positive                     to be paid in before the next session
 
 *Cash* is the booked balance of the ledger, which at a settlement already contains the day's profit and fees; between two
 settlements what was realised and is floating is not booked yet, and both are 0 right after one. Money set free today, by a
-cancelled order or by closing a position together with the profit of it, serves trading at once and leaves from tomorrow.
+cancelled order or by closing a position together with the profit of it, serves trading at once and leaves from tomorrow; of
+what metal was sold for today a part serves trading at once, and all of it leaves from tomorrow.
 
 Only here: every screen, check and statement that shows one of these figures takes it from `funds_of_all`, for one client
 as for a million: one client is a column of one (`ringfence.money.columns`).
@@ -96,15 +97,18 @@ def funds_of_all(
     frozen: Column | int = 0,
     unfrozen: Column | int = 0,
     released: Column | int = 0,
+    proceeds: Column | int = 0,
+    reusable: Column | int = 0,
 ) -> AllFunds:
     """Compute funds, all amounts in fen, a row per client.
 
     `realised` (a loss negative) and `fee` are today's and not booked yet, as is `floating`, a loss negative. `frozen` is held
-    for orders and withdrawals. Set free today: `unfrozen` from cancelled orders, `released` of margin by closing.
+    for orders and withdrawals. Set free today: `unfrozen` from cancelled orders, `released` of margin by closing. Of today's
+    `proceeds` of metal, which are booked, so much is `reusable`.
     """
     cash = cash + realised - fee
     floating_loss = np.maximum(0, -np.asarray(floating)) + np.zeros_like(cash)
-    available = cash - margin - frozen - floating_loss
+    available = cash - margin - frozen - floating_loss - (np.asarray(proceeds) - reusable)
     equity = cash + floating
     above = [(margin > 0) & (times(margin, 100) > times(equity, step)) for step in GRADE_STEPS_PERCENT]
     return AllFunds(
@@ -113,7 +117,9 @@ def funds_of_all(
         frozen_minor=np.zeros_like(cash) + frozen,
         floating_loss_minor=floating_loss,
         available_minor=available,
-        withdrawable_minor=np.maximum(0, available - unfrozen - np.maximum(0, released + np.asarray(realised))),
+        withdrawable_minor=np.maximum(
+            0, available - unfrozen - np.maximum(0, released + np.asarray(realised)) - reusable
+        ),
         call_minor=np.maximum(0, margin - equity),
         grade=np.sum(above, axis=0, dtype=np.int64),
     )

@@ -9,23 +9,40 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
+from ringfence.margin.delivery import Outcome
 from ringfence.margin.market import Direction, SettlementPrice
 from ringfence.margin.planning import Piece, Plan
 from ringfence.margin.settlement import PAYS
 from ringfence.money.columns import Column
 
 
+class Delivery(NamedTuple):
+    """What became of a match: metal against money, in milligrams and fen, or by whose default it ended."""
+
+    match_no: str
+    contract: str
+    giver: str
+    taker: str
+    metal: str
+    outcome: Outcome
+    lots: int
+    weight_minor: int
+    value_minor: int
+    penalty_minor: int
+
+
 @dataclass(frozen=True, slots=True)
 class DaySettled:
-    """What a settled day did: how much was moved, who was covered and who is called."""
+    """What a settled day did: how much was moved, who was covered and who is called, what was delivered."""
 
     day: datetime.date
     pieces: tuple[Piece, ...]
     calls: Mapping[str, int]
+    deliveries: tuple[Delivery, ...]
 
     @property
     def covers(self) -> list[Piece]:
@@ -48,6 +65,17 @@ def write_plan(
         _insert(cursor, "price", published)
         _insert(cursor, "piece (day, client, what, amount_minor, bank)", [(day, *piece) for piece in plan.pieces])
         _write_lots(cursor, plan)
+        _insert(
+            cursor,
+            "delivery",
+            [
+                (
+                    trade, day, of.contract, of.match.deliver.client, of.match.receive.client, of.metal, of.outcome,
+                    of.weight_minor, of.value_minor, of.penalty_minor,
+                )
+                for trade, of in plan.deliveries
+            ],
+        )  # fmt: skip
         _insert(cursor, "requirement", [(day, *row) for row in requirements(plan)])
 
 
@@ -67,7 +95,18 @@ def read_plan(connection: psycopg.Connection[Any], day: datetime.date) -> DaySet
         "SELECT client, call_minor FROM exchange_margin.requirement WHERE day = %s AND call_minor > 0 ORDER BY client",
         (day,),
     ).fetchall()
-    return DaySettled(day, tuple(Piece(*row) for row in pieces), dict(calls))
+    return DaySettled(day, tuple(Piece(*row) for row in pieces), dict(calls), tuple(deliveries(connection, day)))
+
+
+def deliveries(connection: psycopg.Connection[Any], day: datetime.date) -> list[Delivery]:
+    """What became of the matches of `day`, in their order."""
+    rows = connection.execute(
+        "SELECT t.trade_no, d.contract, d.giver, d.taker, d.metal, d.outcome, t.lots, d.weight_minor, d.value_minor, "
+        "d.penalty_minor FROM exchange_margin.delivery AS d JOIN exchange_margin.trade AS t ON t.number = d.trade "
+        "WHERE d.day = %s ORDER BY d.trade",
+        (day,),
+    ).fetchall()
+    return [Delivery(*row) for row in rows]
 
 
 def kept_prices(connection: psycopg.Connection[Any], day: datetime.date) -> tuple[dict[str, SettlementPrice], int]:

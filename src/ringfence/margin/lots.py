@@ -70,7 +70,10 @@ class Lots(Rows):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fills(Rows):
-    """A day's fills in the order in which they were made: bought (1) or sold (-1), to open (1) or to close (0)."""
+    """A day's fills in the order in which they were made: bought (1) or sold (-1), to open (1) or to close (0).
+
+    A fill by delivery is free of fee: it is not `charged` (0).
+    """
 
     client: Column
     contract: Column
@@ -79,6 +82,7 @@ class Fills(Rows):
     lots: Column
     price: Column
     trade: Column
+    charged: Column
 
 
 @dataclass(frozen=True, slots=True, eq=False)

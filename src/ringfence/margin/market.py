@@ -2,7 +2,8 @@
 
 A *quote* is one line of the daily report: prices, volume, open interest and the direction of the deferred
 fee. The settlement price is the day's weighted average; the reports confirm it, for their published change
-of a deferred contract is the close less the previous day's weighted average.
+of a deferred contract is the close less the previous day's weighted average. A spot contract is settled when it is traded;
+what the next day's price limits start from, its close, stands in the place of a settlement price.
 
 Settlement needs less and always: the previous and the new settlement price and the fee's direction. On a
 day on which a contract did not trade (silver was suspended on 2020-03-18 after three limit-down days) there
@@ -136,9 +137,21 @@ class Market:
         return QuoteUnknown(day=day, contract=contract, known_from=self._opening_day, known_until=self.days[-1])
 
 
+def price_before(day: datetime.date, contract: str, evenings: Mapping[str, int], market: Market | None) -> int:
+    """The price in fen from which `day` starts: that of the last evening which was settled here, or the market's before any was.
+
+    Errors: BadInput where none is known.
+    """
+    if contract in evenings:
+        return evenings[contract]
+    if market is None or contract not in (prices := market.prices(day)):
+        raise BadInput("contract", contract, f"a contract with a settlement price of the evening before {day}")
+    return prices[contract].previous_minor
+
+
 @cache
 def load() -> Market:
-    """Return the real market of 2020 that ships with the package: three deferred contracts, all days."""
+    """Return the real market of 2020 that ships with the package: three deferred and two spot contracts, all days."""
     return Market(map(_quote, read_frozen_table("ringfence.margin", "sge_2020.csv").rows))
 
 
@@ -152,8 +165,8 @@ def _quote(row: Mapping[str, str]) -> Quote:
         high_minor=traded.parse_price(row["high"]),
         low_minor=traded.parse_price(row["low"]),
         close_minor=traded.parse_price(row["close"]),
-        settlement_minor=traded.parse_price(row["wavg"]),
+        settlement_minor=traded.parse_price(row["close" if traded.limit_base == "close" else "wavg"]),
         volume_mg=int(Decimal(row["volume_kg"]) * 1_000_000),
         open_interest_lots=int(row["open_interest_lots"]),
-        direction=Direction(row["fee_direction"]),
+        direction=Direction(row["fee_direction"] or Direction.NONE),
     )

@@ -15,12 +15,13 @@ can be withdrawn"); PickUpMargin and SpotSellFrozen among the fields of its memb
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import psycopg
 
-from ringfence.custody import METALS, VAULT, Exchange, deciding
+from ringfence.custody import EXCHANGE, METALS, VAULT, Exchange, deciding
 from ringfence.errors import BadInput
 from ringfence.ledger import AccountName, Action, Instruction, Ledger
 from ringfence.money import grouped, unit
@@ -73,6 +74,36 @@ def holdings(connection: psycopg.Connection[Any], clients: Sequence[str] | None 
     ]
 
 
+def against_payment(
+    ledger: Ledger,
+    day: datetime.date,
+    key: str,
+    giver: str,
+    taker: str,
+    metal: str,
+    weight_minor: int,
+    value_minor: int,
+    ref: str,
+) -> list[Instruction]:
+    """Metal from `giver` to `taker` against money, in milligrams and fen: four postings that are linked, the payment first."""
+    steps = (
+        ("payment", taker, ledger.account("client-cash", taker), ledger.account("delivery", EXCHANGE), value_minor),
+        ("proceeds", giver, ledger.account("delivery", EXCHANGE), ledger.account("client-cash", giver), value_minor),
+        (
+            "metal-given", giver, ledger.account("client-metal", giver, metal),
+            ledger.account("delivery", EXCHANGE, metal), weight_minor,
+        ),
+        (
+            "metal-received", taker, ledger.account("delivery", EXCHANGE, metal),
+            ledger.account("client-metal", taker, metal), weight_minor,
+        ),
+    )  # fmt: skip
+    return [
+        Instruction(f"{key}:{route}", route, subject, (debit, credit), amount, day, ref=ref, group=key)
+        for route, subject, debit, credit, amount in steps
+    ]
+
+
 def received_today(
     connection: psycopg.Connection[Any], kind: str, route: str, clients: Sequence[str] | None = None
 ) -> dict[tuple[str, str], int]:
@@ -108,7 +139,6 @@ class Metal:
         client, or a client without an account for it; for a receipt that was used for something else.
         """
         link = self._exchange.link
-        link.refresh()
         _carry_out(link, [self._instruction(link, "metal-in", f"receipt:{one.paper}", one) for one in receipts])
 
     def apply(self, applications: Sequence[Consignment]) -> None:
@@ -117,7 +147,6 @@ class Metal:
         Errors, in this order: as bring_in; BadInput for more than is withdrawable.
         """
         clerk = self._exchange.clerk
-        clerk.refresh()
         asked = [self._instruction(clerk, "metal-out", _application(one.paper), one) for one in applications]
         with deciding(clerk):
             before = clerk.known([one.key for one in asked])
@@ -152,7 +181,6 @@ class Metal:
 
     def _finish(self, papers: Sequence[str], action: Action) -> list[Consignment]:
         link = self._exchange.link
-        link.refresh()
         word = "hand-out" if action is Action.POST_HELD else "give-up"
         done = link.known([f"{word}:{paper}" for paper in papers])
         left = [paper for paper in papers if f"{word}:{paper}" not in done]
@@ -221,8 +249,11 @@ def _look_at(ledger: Ledger, one: Consignment) -> None:
 
 
 def require_account(ledger: Ledger, client: str, metal: str) -> None:
-    """See that a client has an account for a metal. Errors: BadInput."""
-    if AccountName("client-metal", client, metal) not in ledger.accounts:
+    """See that a client has an account for a metal, perhaps opened a moment ago. Errors: BadInput."""
+    name = AccountName("client-metal", client, metal)
+    if name not in ledger.accounts:
+        ledger.refresh()
+    if name not in ledger.accounts:
         raise BadInput(
             "client",
             client,

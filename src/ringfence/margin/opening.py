@@ -42,7 +42,8 @@ class Opening:
 def read_opening(
     connection: psycopg.Connection[Any], day: datetime.date, only: list[str] | None = None, *, again: bool = False
 ) -> Opening:
-    """What `day` starts from, of everybody or of some; its fills only while it is not planned.
+    """What `day` starts from, of everybody or of some; its fills only while it is not planned, and none of spot contracts, which
+    open nothing.
 
     Or, `again`, what a day that is planned started from.
     """
@@ -53,14 +54,15 @@ def read_opening(
         {"only": only, "day": day, "again": again},
     ).fetchall()
     traded = connection.execute(
-        "SELECT number, trade_no, contract, buyer, buyer_offset = 'open', seller, seller_offset = 'open', lots, price_minor "
-        "FROM exchange_margin.trade WHERE day = %(day)s AND (%(again)s OR NOT EXISTS (SELECT FROM exchange_margin.planned WHERE day = %(day)s)) "
+        "SELECT number, trade_no, contract, buyer, buyer_offset = 'open', seller, seller_offset = 'open', lots, price_minor, "
+        "buyer_tender IS NULL "
+        "FROM exchange_margin.trade WHERE day = %(day)s AND paid_by IS NULL AND (%(again)s OR NOT EXISTS (SELECT FROM exchange_margin.planned WHERE day = %(day)s)) "
         "AND (%(only)s::text[] IS NULL OR ARRAY[buyer, seller] && %(only)s) ORDER BY number",
         {"day": day, "only": only, "again": again},
     ).fetchall()
     fills = [
-        (who, contract, side, opens, lots, price, number)
-        for number, _, contract, buyer, buyer_opens, seller, seller_opens, lots, price in traded
+        (who, contract, side, opens, lots, price, number, charged)
+        for number, _, contract, buyer, buyer_opens, seller, seller_opens, lots, price, charged in traded
         for who, side, opens in ((buyer, BUY, buyer_opens), (seller, SELL, seller_opens))
         if only is None or who in only
     ]
@@ -83,7 +85,7 @@ def read_opening(
         Fills(
             column(numbered(clients, fills, 0)),
             column(numbered(contracts, fills, 1)),
-            *(column(int(row[place]) for row in fills) for place in (2, 3, 4, 5, 6)),
+            *(column(int(row[place]) for row in fills) for place in range(2, 8)),
         ),
         {row[0]: row[1] for row in traded},
     )

@@ -1,19 +1,21 @@
 """The checks of an order, for each client before anything else (K8): one refuses, or the order has what it holds.
 
 They look at an order in this order: its number, registered client, contract that is traded, lots, tick, price limit, position to
-close, available funds. There is no override.
+close or metal to sell, available funds. There is no override.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Collection
+from typing import NamedTuple
 
 from ringfence.errors import BadInput
 from ringfence.ledger import Ledger
 from ringfence.margin.contracts import Contract
 from ringfence.margin.kept_plan import evening_prices
-from ringfence.margin.market import Market
+from ringfence.margin.market import Market, price_before
+from ringfence.margin.metal import grams, holdings, require_account
 from ringfence.margin.order_state import SIDES, Order, closable
 from ringfence.margin.rules import Rules
 from ringfence.margin.standing import standing
@@ -26,36 +28,47 @@ _LONGEST = 100
 class Judge:
     """Looks at orders one after another, and remembers what those before have taken."""
 
+    class Need(NamedTuple):
+        """What an order holds: so many fen, or milligrams of a metal."""
+
+        amount_minor: int
+        held_in: str = "CNY"
+
     def __init__(
         self, ledger: Ledger, day: datetime.date, clients: Collection[str], rules: Rules, market: Market | None
     ) -> None:
-        self._connection, self._rules, self._market, self._day = ledger.connection, rules, market, day
+        self._ledger, self._connection = ledger, ledger.connection
+        self._rules, self._market, self._day = rules, market, day
         self._previous = evening_prices(self._connection, day)
         self._clients = {name for name in clients if _is_client(ledger, name)}
         funds = standing(self._connection, day, sorted(self._clients), rules)
         self._available = {name: found.available_minor for name, found in funds.items()}
         self._closable = closable(self._connection, day, sorted(self._clients))
+        self._metal = {
+            (held.client, held.metal): held.available_minor
+            for held in holdings(self._connection, sorted(self._clients))
+        }
         self._evening: datetime.date = (
             self._connection.execute("SELECT max(day) FROM exchange_margin.planned").fetchall()[0][0] or day
         )
 
-    def needs(self, order: Order) -> int:
-        """What an order holds, in fen. Errors, in this order: BadInput for its number, client, contract, lots, price, the position
-        to close, funds; RuleUnknown.
+    def needs(self, order: Order) -> Need:
+        """What an order holds. Errors, in this order: BadInput for its number, client, contract, lots, price; for the position to
+        close, the metal, funds; RuleUnknown.
         """
         if not 1 <= len(order.order_no) <= _LONGEST:
             raise BadInput("order_no", order.order_no, f"1 to {_LONGEST} characters")
         if order.client not in self._clients:
             raise BadInput("client", order.client, "a client that is registered", "已登记的客户")
         traded = self._rules.contract(order.contract, self._day)
-        if traded.kind != "deferred" or not traded.trades:
+        if not traded.trades:
             raise BadInput(
                 "contract", order.contract, f"a contract that trades on {self._day}", f"{self._day} 可交易的合约"
             )
         self._look_at(order, traded)
-        if order.offset == "close":
-            return self._close(order)
-        return self._open(order, traded)
+        if traded.kind == "spot":
+            return self._spot(order, traded)
+        return self.Need(self._close(order) if order.offset == "close" else self._open(order, traded))
 
     def _look_at(self, order: Order, traded: Contract) -> None:
         most = traded.largest_order_lots
@@ -80,7 +93,7 @@ class Judge:
             raise BadInput("price", price, f"within the day's limits, {span}", f"涨跌停板 {span} 以内")
 
     def _limits(self, traded: Contract) -> tuple[int, int | None]:
-        return traded.price_limits(self._previous.get(traded.code) or self._before_any(traded.code))
+        return traded.price_limits(price_before(self._day, traded.code, self._previous, self._market))
 
     def _close(self, order: Order) -> int:
         held = (order.client, order.contract, -SIDES[order.side])
@@ -102,25 +115,46 @@ class Judge:
         price = order.price_minor if order.side == "buy" else highest or order.price_minor
         value = traded.value_minor(order.lots, price)
         rate = self._rules.contract(traded.code, self._evening).margin
-        needed = apply_rate(value, rate, round_up) + traded.fee.of(value, order.lots)
+        return self._take_cash(
+            order,
+            apply_rate(value, rate, round_up) + traded.fee.of(value, order.lots),
+            "margin and fee",
+            "保证金与手续费",
+        )
+
+    def _spot(self, order: Order, traded: Contract) -> Need:
+        """A purchase holds its price and fee, a sale its metal: the fee comes out of the proceeds."""
+        if order.offset != ("open" if order.side == "buy" else "close"):
+            right = f"open for a purchase of {traded.code}, which is a spot contract, close for a sale"
+            raise BadInput("offset", order.offset, right, f"现货合约 {traded.code} 买入为 open,卖出为 close")
+        metal = traded.metal or ""
+        require_account(self._ledger, order.client, metal)
+        if order.side == "buy":
+            lot = traded.value_minor(1, order.price_minor)
+            # By the lot, so that what each fill gives back pays for it.
+            needed = order.lots * (lot + traded.fee.of_lot_at_most(lot))
+            return self.Need(self._take_cash(order, needed, "price and fee", "货款与手续费"))
+        weight, there = traded.metal_minor(order.lots), self._metal[order.client, metal]
+        if weight > there:
+            free = grams(there, metal)
+            raise BadInput(
+                "metal", grams(weight, metal), f"at most {free} of {metal}, which is free", f"不超过可用 {metal} {free}"
+            )
+        self._metal[order.client, metal] = there - weight
+        return self.Need(weight, metal)
+
+    def _take_cash(self, order: Order, needed: int, what: str, what_zh: str) -> int:
         available = self._available.get(order.client, 0)
         if needed > available:
             there, asked = grouped(available, _CNY), grouped(needed, _CNY)
             raise BadInput(
                 "funds",
                 f"{asked} CNY",
-                f"at most {there} CNY, which is available for margin and fee",
-                f"保证金与手续费合计不超过可用资金 {there} CNY",
+                f"at most {there} CNY, which is available for {what}",
+                f"{what_zh}合计不超过可用资金 {there} CNY",
             )
         self._available[order.client] = available - needed
         return needed
-
-    def _before_any(self, contract: str) -> int:
-        """The settlement price before the first evening that was settled here. Errors: BadInput where none is known."""
-        if self._market is None or contract not in (prices := self._market.prices(self._day)):
-            right = f"a contract with a settlement price of the evening before {self._day}"
-            raise BadInput("contract", contract, right)
-        return prices[contract].previous_minor
 
 
 def _is_client(ledger: Ledger, name: str) -> bool:

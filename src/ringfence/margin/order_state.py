@@ -14,7 +14,7 @@ import psycopg
 
 from ringfence.custody import EXCHANGE
 from ringfence.errors import BadInput
-from ringfence.ledger import Action, Instruction, Ledger
+from ringfence.ledger import Action, Control, Instruction, Ledger, Outcome
 from ringfence.margin.positions import Offset, Trade
 
 OrderSide = Literal["buy", "sell"]
@@ -23,7 +23,10 @@ SIDES = {"buy": 1, "sell": -1}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A client's wish to buy or sell, to open or to close, at `price_minor` fen per quote measure or better."""
+    """A client's wish to buy or sell, to open or to close, at `price_minor` fen per quote measure or better.
+
+    Of a spot contract a purchase opens and a sale closes.
+    """
 
     order_no: str
     client: str
@@ -35,12 +38,13 @@ class Order:
 
 
 class OrderState(NamedTuple):
-    """An order as it stands: what of it is filled, cancelled, and left."""
+    """An order as it stands: what of it is filled, cancelled, and left. What it holds is CNY, or the metal that it sells."""
 
     order: Order
     day: datetime.date
     session: str
     reserved_minor: int
+    held_in: str
     hold: int | None
     filled: int
     cancelled: int
@@ -48,7 +52,7 @@ class OrderState(NamedTuple):
 
     @property
     def held_minor(self) -> int:
-        """What of its hold is still there, in fen."""
+        """What of its hold is still there, in fen or milligrams."""
         return self.reserved_minor - given_back(self, self.filled) if self.rest else 0
 
 
@@ -63,7 +67,7 @@ def states(
     """Orders of a day, of a client, or by their numbers, through a login that reads trades; as they were placed."""
     rows = connection.execute(
         """
-        SELECT order_no, client, contract, side, opens, lots, price_minor, day, session, reserved_minor, hold, filled, cancelled, rest
+        SELECT order_no, client, contract, side, opens, lots, price_minor, day, session, reserved_minor, held_in, hold, filled, cancelled, rest
         FROM exchange_margin.order_state
         WHERE (%(day)s::date IS NULL OR day = %(day)s) AND (%(numbers)s::text[] IS NULL OR order_no = ANY (%(numbers)s))
             AND (%(client)s::text IS NULL OR client = %(client)s) AND (rest > 0 OR NOT %(open)s)
@@ -99,7 +103,7 @@ def cancel_rest(ledger: Ledger, open_orders: Iterable[OrderState]) -> None:
 def closable(
     connection: psycopg.Connection[Any], day: datetime.date, clients: Sequence[str]
 ) -> dict[tuple[str, str, int], int]:
-    """How many lots each client may still close, by client, contract and side: open ones that no order closes yet."""
+    """How many lots each client may still close, by client, contract and side: open ones that no order closes and no tender has."""
     rows = connection.execute(
         """
         SELECT client, contract, side, sum(lots)::integer FROM (
@@ -108,6 +112,11 @@ def closable(
             SELECT o.client, o.contract, CASE WHEN o.opens THEN o.side ELSE -o.side END,
                 CASE WHEN o.opens THEN o.filled ELSE -o.filled - o.rest END
             FROM exchange_margin.order_state AS o WHERE o.day = %(day)s AND o.client = ANY (%(clients)s)
+            UNION ALL
+            SELECT t.client, t.contract, t.side, -t.lots
+            FROM exchange_margin.tender AS t
+            WHERE t.day = %(day)s AND NOT t.neutral AND t.client = ANY (%(clients)s)
+                AND NOT EXISTS (SELECT FROM exchange_margin.tender_cancelled AS c WHERE c.tender_no = t.tender_no)
         ) AS l GROUP BY client, contract, side
         """,
         {"day": day, "clients": list(clients)},
@@ -126,16 +135,32 @@ def trades_named(connection: psycopg.Connection[Any], numbers: Sequence[str]) ->
 
 
 def release(ledger: Ledger, state: OrderState, key: str, amount_minor: int) -> Instruction:
-    """Give back some of what an order holds, in fen."""
-    cash, settlement = ledger.account("client-cash", state.order.client), ledger.account("settlement", EXCHANGE)
+    """Give back some of what an order holds."""
+    route, path = holds_on(ledger, state.order.client, state.held_in)
     return Instruction(
-        key, "order", state.order.client, (cash, settlement), amount_minor, state.day, action=Action.RELEASE,
-        hold=state.hold or 0, ref=state.order.contract,
+        key, route, state.order.client, path, amount_minor, state.day, action=Action.RELEASE, hold=state.hold or 0,
+        ref=state.order.contract,
     )  # fmt: skip
 
 
-def post_all(ledger: Ledger, releases: Sequence[Instruction]) -> None:
-    """Post them. Errors: BadInput where one is refused, which a hold that is still there never is."""
-    for outcome in ledger.post_in_batches(releases):
-        if outcome.refusal:
-            raise BadInput("hold", outcome.instruction.key, outcome.refusal.text("en"))
+def holds_on(ledger: Ledger, client: str, held_in: str) -> tuple[str, tuple[int, int]]:
+    """The route and the path on which something is held of a client: CNY for an order, or a metal that is sold."""
+    if held_in == "CNY":
+        return "order", (ledger.account("client-cash", client), ledger.account("settlement", EXCHANGE))
+    return "metal-order", (
+        ledger.account("client-metal", client, held_in),
+        ledger.account("delivery", EXCHANGE, held_in),
+    )
+
+
+def post_all(ledger: Ledger, asked: Sequence[Instruction]) -> list[Outcome]:
+    """Post them. Errors: BadInput where one is refused, which a hold that is still there never is; all of it is undone then, if
+    it is part of a transaction.
+    """
+    outcomes = ledger.post_in_batches(asked)
+    refusals = [one.refusal for one in outcomes if one.refusal]
+    if refusals:
+        # What is linked with the one that was refused says no more than that.
+        first = min(refusals, key=lambda refusal: refusal.control is Control.LINKED)
+        raise BadInput(first.instruction.route, first.instruction.key, first.reason("en"), first.reason("zh"))
+    return outcomes

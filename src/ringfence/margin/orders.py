@@ -6,7 +6,8 @@ sale therefore at the upper price limit. One that closes holds nothing: nobody i
 writes nothing and stands in nobody's way. Orders and withdrawals are decided one after another (`custody.deciding`), so that
 the same money is never counted on twice.
 
-A fill gives back its part of the hold in the same commit in which the trade is booked; from then on the trade needs margin.
+A fill gives back its part of the hold in the same commit in which the trade is booked; from then on the trade needs margin. Of a
+spot contract a purchase holds price and fee and a sale its metal, and a fill exchanges metal against money in that commit.
 The night session belongs to the next trading day. What is left at the evening is cancelled.
 """
 
@@ -23,7 +24,9 @@ from ringfence.calendar import trading_day_of
 from ringfence.custody import EXCHANGE, Exchange, deciding
 from ringfence.errors import BadInput, RingfenceError
 from ringfence.ledger import Action, Instruction, Ledger
+from ringfence.margin.contracts import Contract
 from ringfence.margin.market import Market
+from ringfence.margin.metal import against_payment
 from ringfence.margin.order_checks import Judge
 from ringfence.margin.order_state import (
     SIDES,
@@ -31,6 +34,7 @@ from ringfence.margin.order_state import (
     OrderState,
     cancel_rest,
     given_back,
+    holds_on,
     post_all,
     release,
     states,
@@ -45,11 +49,14 @@ _CNY = unit("CNY")
 
 
 class Placed(NamedTuple):
-    """What became of an order: what it holds, in fen; or why it was refused. `replayed` if it was placed before."""
+    """What became of an order: what it holds, in fen or in milligrams of a metal; or why it was refused. `replayed` if it was
+    placed before.
+    """
 
     order: Order
     reserved_minor: int
     refusal: RingfenceError | None
+    held_in: str = "CNY"
     replayed: bool = False
 
 
@@ -95,9 +102,10 @@ class Orders:
                     placed.append(_again(order, before))
                     continue
                 try:
-                    placed.append(Placed(order, judge.needs(order), None))
+                    need = judge.needs(order)
+                    placed.append(Placed(order, need.amount_minor, None, need.held_in))
                     known[order.order_no] = OrderState(
-                        order, day, session, placed[-1].reserved_minor, None, 0, 0, order.lots
+                        order, day, session, need.amount_minor, need.held_in, None, 0, 0, order.lots
                     )
                 except (BadInput, RuleUnknown) as error:
                     placed.append(Placed(order, 0, error))
@@ -149,17 +157,17 @@ class Orders:
 
     def _hold(self, placed: Sequence[Placed], day: datetime.date, session: str) -> list[Placed]:
         """Hold what accepted orders need and write them down, in one commit."""
-        settlement = self._ledger.account("settlement", EXCHANGE)
         new = [p for p in placed if p.refusal is None and not p.replayed]
-        holds = [
-            Instruction(
-                f"order:{p.order.order_no}", "order", p.order.client,
-                (self._ledger.account("client-cash", p.order.client), settlement), p.reserved_minor, day,
-                action=Action.HOLD, expires=day, ref=p.order.contract,
-            )
-            for p in new
-            if p.reserved_minor
-        ]  # fmt: skip
+        holds = []
+        for p in new:
+            if p.reserved_minor:
+                route, path = holds_on(self._ledger, p.order.client, p.held_in)
+                holds.append(
+                    Instruction(
+                        f"order:{p.order.order_no}", route, p.order.client, path, p.reserved_minor, day, action=Action.HOLD,
+                        expires=day, ref=p.order.contract,
+                    )
+                )  # fmt: skip
         refused: dict[str, RingfenceError] = {}
         with self._connection.transaction():
             outcomes = {o.instruction.key: o for o in self._ledger.post_in_batches(holds)}
@@ -168,19 +176,19 @@ class Orders:
                 outcome = outcomes.get(f"order:{p.order.order_no}")
                 if outcome is not None and outcome.refusal is not None:
                     reasons = outcome.refusal.reason("en"), outcome.refusal.reason("zh")
-                    refused[p.order.order_no] = BadInput("funds", grouped(p.reserved_minor, _CNY), *reasons)
+                    refused[p.order.order_no] = BadInput("funds", grouped(p.reserved_minor, unit(p.held_in)), *reasons)
                     continue
                 o = p.order
                 rows.append(
                     (
                         o.order_no, day, session, o.client, o.contract, SIDES[o.side], o.offset == "open", o.lots,
-                        o.price_minor, p.reserved_minor, outcome.posting if outcome else None,
+                        o.price_minor, p.reserved_minor, p.held_in, outcome.posting if outcome else None,
                     )
                 )  # fmt: skip
             with self._connection.cursor() as cursor:
                 cursor.executemany(
                     "INSERT INTO exchange_margin.orders (order_no, day, session, client, contract, side, opens, lots, "
-                    "price_minor, reserved_minor, hold) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    "price_minor, reserved_minor, held_in, hold) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                     rows,
                 )
         return [Placed(p.order, 0, refused[p.order.order_no]) if p.order.order_no in refused else p for p in placed]
@@ -189,6 +197,7 @@ class Orders:
         numbers = {number for trade in trades for number in (trade.buyer_order, trade.seller_order)}
         found = {state.order.order_no: state for state in states(self._connection, numbers=numbers)}
         releases: list[Instruction] = []
+        exchanged: list[Instruction] = []
         for trade in trades:
             for number, side, client, offset in (
                 (trade.buyer_order, "buy", trade.buyer, trade.buyer_offset),
@@ -202,19 +211,37 @@ class Orders:
                 )
                 if back and state.hold:
                     releases.append(release(self._ledger, state, f"fill:{trade.trade_no}:{side}", back))
+            if (traded := self._rules.contract(trade.contract, day)).kind == "spot":
+                exchanged += self._exchange_at_once(day, trade, traded)
         with self._connection.transaction(), self._connection.cursor() as cursor:
             post_all(self._ledger, releases)
+            paid = {one.instruction.group: one.posting for one in post_all(self._ledger, exchanged)[::-1]}
             cursor.executemany(
                 "INSERT INTO exchange_margin.trade (day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, "
-                "price_minor, buyer_order, seller_order) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "price_minor, buyer_order, seller_order, paid_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 [
                     (
                         day, t.trade_no, t.contract, t.buyer, t.buyer_offset, t.seller, t.seller_offset, t.lots, t.price_minor,
-                        t.buyer_order, t.seller_order,
+                        t.buyer_order, t.seller_order, paid.get(f"trade:{t.trade_no}"),
                     )
                     for t in trades
                 ],
             )  # fmt: skip
+
+    def _exchange_at_once(self, day: datetime.date, trade: Trade, traded: Contract) -> list[Instruction]:
+        """Metal against money for a spot trade, with both fees: linked, so that all of it happens or nothing."""
+        key, ledger = f"trade:{trade.trade_no}", self._ledger
+        value, weight = traded.value_minor(trade.lots, trade.price_minor), traded.metal_minor(trade.lots)
+        fee, due = traded.fee.of(value, trade.lots), ledger.account("fees-due", EXCHANGE)
+        fees = [
+            Instruction(
+                f"{key}:fee:{side}", "fee", client, (ledger.account("client-cash", client), due), fee, day, ref="fee", group=key
+            )
+            for side, client in (("buy", trade.buyer), ("sell", trade.seller))
+            if fee
+        ]  # fmt: skip
+        metal = traded.metal or ""
+        return against_payment(ledger, day, key, trade.seller, trade.buyer, metal, weight, value, traded.code) + fees
 
 
 def _again(order: Order, before: OrderState) -> Placed:
@@ -222,7 +249,7 @@ def _again(order: Order, before: OrderState) -> Placed:
         return Placed(
             order, 0, BadInput("order_no", order.order_no, "a number that no other order has", "未被其他委托使用的编号")
         )
-    return Placed(order, before.reserved_minor, None, replayed=True)
+    return Placed(order, before.reserved_minor, None, before.held_in, replayed=True)
 
 
 def _allowing(

@@ -7,23 +7,27 @@ client that cannot pay is covered: by its member's guarantee as far as that goes
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from ringfence.errors import Language, RingfenceError
 from ringfence.margin.day import ClientDays, SettlementPriceMissing, balances, by_client, require_zero_sum
+from ringfence.margin.delivery import Cleared, Match, Means, clear
 from ringfence.margin.funds import AllFunds, funds_of_all
 from ringfence.margin.lots import ClosedMoreThanOpen
 from ringfence.margin.market import SettlementPrice
 from ringfence.margin.opening import Opening
 from ringfence.margin.rules import Rules
 from ringfence.margin.settlement import Conditions, Settled, settle
-from ringfence.money.columns import column
+from ringfence.money.columns import Column, column
 
 LEFT_OVER = "left-over"
+PENALTY = "penalty"
 
 
 class ReserveExhausted(RingfenceError):
@@ -49,6 +53,14 @@ class Piece(NamedTuple):
     bank: str | None = None
 
 
+class MatchOf(NamedTuple):
+    """A match of a contract's tenders, and the number of the trade that it is in the books."""
+
+    contract: str
+    match: Match
+    trade: int
+
+
 class Backing(NamedTuple):
     """What stands behind clients that cannot pay: each client's member, and at each bank the members' guarantees and the reserve, in fen."""
 
@@ -59,7 +71,10 @@ class Backing(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A day's plan: by what it is settled, what it comes to, what is moved, and how everybody stands after it."""
+    """A day's plan: by what it is settled, what it comes to, what is moved, and how everybody stands after it.
+
+    `deliveries` are the matches, by the number of their trade, and what becomes of them.
+    """
 
     day: datetime.date
     opening: Opening
@@ -68,6 +83,7 @@ class Plan:
     clients: ClientDays
     pieces: tuple[Piece, ...]
     funds: AllFunds
+    deliveries: tuple[tuple[int, Cleared], ...]
 
 
 def conditions(
@@ -87,11 +103,19 @@ def conditions(
 
 
 def plan(
-    day: datetime.date, opening: Opening, on: Conditions, available_minor: Mapping[str, int], backing: Backing
+    day: datetime.date,
+    opening: Opening,
+    on: Conditions,
+    available_minor: Mapping[str, int],
+    backing: Backing,
+    matches: Sequence[MatchOf] = (),
+    metal_minor: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> Plan:
-    """Plan `day` for clients of whom each has `available_minor`.
+    """Plan `day` for clients of whom each has `available_minor`, and by client and metal `metal_minor`.
 
-    Errors: ClosesTooMuch; UnbalancedPositions; NotZeroSum; BadInput for an amount beyond 64 bits; ReserveExhausted.
+    Metal is paid for out of what is left when everything else is paid and margin is bound.
+
+    Errors: ClosesTooMuch; UnbalancedPositions; NotZeroSum; BadInput for an amount beyond 64 bits, or as clear; ReserveExhausted.
     """
     try:
         settled = settle(opening.lots, opening.fills, on)
@@ -101,29 +125,50 @@ def plan(
     require_zero_sum(day, found, len(opening.clients))
     clients = by_client(settled.holdings)
     names = [opening.clients[number] for number in clients.client.tolist()]
-    had = column(available_minor[name] for name in names)
-    covers = _covers(day, names, (had + clients.change).tolist(), backing)
-    covered = np.zeros_like(had)
     places = {name: place for place, name in enumerate(names)}
+    had = column(available_minor[name] for name in names)
+    free = dict(zip(names, (had + clients.change - clients.margin).tolist(), strict=True))
+    deliveries = _deliver(on, matches, Means(free, metal_minor))
+    delivered, penalty = np.zeros_like(had), np.zeros_like(had)
+    for _, cleared in deliveries:
+        for name, amount in cleared.cash:
+            delivered[places[name]] += amount
+        for name, amount in cleared.penalty:
+            penalty[places[name]] += amount
+    left = had + clients.change + delivered
+    covers = _covers(day, names, left.tolist(), backing)
     for cover in covers:
-        covered[places[cover.client]] += cover.amount_minor
+        left[places[cover.client]] += cover.amount_minor
     left_over = [Piece(one.contract, LEFT_OVER, one.left_over_minor) for one in found if one.left_over_minor]
-    funds = funds_of_all(cash=had + covered + clients.change, margin=clients.margin)
-    return Plan(day, opening, on, settled, clients, (*covers, *_pieces(names, clients), *left_over), funds)
+    funds = funds_of_all(cash=left, margin=clients.margin)
+    pieces = (*covers, *_pieces(names, clients, penalty), *left_over)
+    return Plan(day, opening, on, settled, clients, pieces, funds, deliveries)
 
 
-def _pieces(names: Sequence[str], clients: ClientDays) -> list[Piece]:
+def _deliver(on: Conditions, matches: Sequence[MatchOf], means: Means) -> tuple[tuple[int, Cleared], ...]:
+    """Clear matches in their order, contract by contract."""
+    numbers = {contract.code: number for number, contract in enumerate(on.contracts)}
+    deliveries = []
+    for code, of_contract in itertools.groupby(matches, key=lambda one: one.contract):
+        number, here = numbers[code], list(of_contract)
+        cleared = clear(on.contracts[number], int(on.settlement[number]), [one.match for one in here], means)
+        deliveries += [(one.trade, each) for one, each in zip(here, cleared, strict=True)]
+    return tuple(deliveries)
+
+
+def _pieces(names: Sequence[str], clients: ClientDays, penalty: Column) -> list[Piece]:
     amounts = {
         "realised": clients.realised,
         "marked": clients.marked,
         "fee": -clients.fee,
         "overdue": -clients.overdue,
         "deferred": clients.deferred,
+        PENALTY: penalty,
     }
     return [
-        Piece(names[place], what, int(column[place]))
-        for what, column in amounts.items()
-        for place in np.flatnonzero(column).tolist()
+        Piece(names[place], what, int(values[place]))
+        for what, values in amounts.items()
+        for place in np.flatnonzero(values).tolist()
     ]
 
 

@@ -143,6 +143,7 @@ class _Replay:
             column(fill.lots for fill in made),
             column(fill.price_minor for fill in made),
             column(fill.line for fill in made),
+            column(1 for _ in made),
         )
 
     def _conditions(self, day: datetime.date, natural_days: int, needed: Sequence[int]) -> Conditions:

@@ -27,7 +27,7 @@ from ringfence.money import UNITS, Rate, unit
 
 RuleName = Literal[
     "trading", "kind", "metal", "measure", "lot", "tick", "largest-order", "limit-base", "limit", "margin", "fee", "deferred-fee",
-    "overdue-fee", "delivery-unit", "penalty",
+    "overdue-fee", "delivery-unit", "penalty", "neutral", "reuse",
 ]  # fmt: skip
 Status = Literal["notice", "specification", "observed", "unconfirmed", "assumed", "unknown"]
 COLUMNS = ("contract", "rule", "effective_from", "value", "status", "source")
@@ -109,6 +109,8 @@ class Rules:
             overdue=self._value(code, "overdue-fee", day, ()),
             delivery_minor=self._value(code, "delivery-unit", day, None),
             penalty=self._value(code, "penalty", day, None),
+            neutral=self._value(code, "neutral", day, None),
+            reuse=self._value(code, "reuse", day, _NO_RATE),
             trades=self._value(code, "trading", day, "open") == "open",
         )
 
@@ -288,4 +290,6 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
     "overdue-fee": _overdue,
     "delivery-unit": _weight,
     "penalty": _rate,
+    "neutral": _rate,
+    "reuse": _rate,
 }

@@ -3,12 +3,13 @@
 Lots carried into the day count from the evening's settlement price, today's from what they were opened at; both float to the
 last price of today's trades, or the evening's where there was none. Margin is by the rate of the evening before: a change
 counts from the day's settlement. What was closed today is realised at once but not booked before the evening, and what that
-set free leaves from tomorrow.
+set free leaves from tomorrow, as does what metal was sold for.
 """
 
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ from ringfence.margin.opening import Opening, last_prices, read_opening
 from ringfence.margin.rulebook import read_rules
 from ringfence.margin.rules import Rules
 from ringfence.margin.settlement import Conditions, settle
+from ringfence.money import apply_rate, round_down
 from ringfence.money.columns import Column, column, sums
 
 
@@ -43,14 +45,16 @@ def standing(
         "AND (%(clients)s::text[] IS NULL OR owner = ANY (%(clients)s)) ORDER BY owner",
         {"clients": only},
     ).fetchall()
+    rules = rules or read_rules(connection)
     opening = read_opening(connection, day, only)
+    proceeds, reusable = _proceeds(connection, day, only, rules)
     names = [owner for owner, _, _ in cash]
     places = {name: place for place, name in enumerate(names)}
     found = _during(
         connection,
         opening,
         day,
-        rules or read_rules(connection),
+        rules,
         [places[name] for name in opening.clients],
         len(names),
     )
@@ -66,9 +70,30 @@ def standing(
         unfrozen=column(given_back.get(name, 0) for name in names),
         cash=column(balance for _, balance, _ in cash),
         frozen=column(held for _, _, held in cash),
+        proceeds=column(proceeds[name] for name in names),
+        reusable=column(reusable[name] for name in names),
         **found,
     )
     return {name: funds.one(place) for place, name in enumerate(names)}
+
+
+def _proceeds(
+    connection: psycopg.Connection[Any], day: datetime.date, only: list[str] | None, rules: Rules
+) -> tuple[Counter[str], Counter[str]]:
+    """What each client has sold metal for today, and what of it can be used today, in fen, rounded down."""
+    proceeds: Counter[str] = Counter()
+    reusable: Counter[str] = Counter()
+    for client, code, lots_at_prices in connection.execute(
+        "SELECT seller, contract, sum(lots::bigint * price_minor)::bigint FROM exchange_margin.trade "
+        "WHERE day = %(day)s AND paid_by IS NOT NULL AND (%(only)s::text[] IS NULL OR seller = ANY (%(only)s)) "
+        "GROUP BY seller, contract",
+        {"day": day, "only": only},
+    ).fetchall():
+        traded = rules.contract(code, day)
+        value = traded.lot_quantity * lots_at_prices
+        proceeds[client] += value
+        reusable[client] += apply_rate(value, traded.reuse, round_down)
+    return proceeds, reusable
 
 
 def _during(

@@ -23,6 +23,8 @@ _FLOWS = {
     "fee": "fee_minor",
     "deferred-paid": "deferred_minor",
     "deferred-received": "deferred_minor",
+    "payment": "bought_minor",
+    "proceeds": "sold_minor",
 }
 
 
@@ -30,7 +32,7 @@ _FLOWS = {
 class Statement:
     """One client's day in fen. Flows are signed as the client sees them: `taken_out_minor` and `fee_minor` are not positive.
 
-    `covered_minor` was paid in by a guarantee or the reserve; `other_minor` is on routes that no line has a name for.
+    Metal was `sold_minor` for, and `bought_minor` for. `covered_minor` was paid in by a guarantee or the reserve; `other_minor` is on routes that no line has a name for.
     `funds` is None until the day is settled. `postings` is how many made these figures.
     """
 
@@ -43,6 +45,8 @@ class Statement:
     marked_minor: int
     fee_minor: int
     deferred_minor: int
+    sold_minor: int
+    bought_minor: int
     covered_minor: int
     other_minor: int
     postings: int

@@ -32,12 +32,14 @@ _LINES: tuple[tuple[str, bool, dict[Language, str]], ...] = (
     ("marked_minor", True, {"en": "Marked to market", "zh": "持仓盯市盈亏"}),
     ("fee_minor", True, {"en": "Trading fee", "zh": "手续费"}),
     ("deferred_minor", True, {"en": "Deferred fee", "zh": "递延补偿费"}),
+    ("sold_minor", True, {"en": "Metal sold", "zh": "收到的货款"}),
+    ("bought_minor", True, {"en": "Metal bought", "zh": "支付的货款"}),
     ("covered_minor", True, {"en": "Covered by guarantee or reserve", "zh": "保证基金或风险准备金补入"}),
     ("other_minor", True, {"en": "Other", "zh": "其他"}),
     ("closing_minor", False, {"en": "Closing balance", "zh": "当日结存"}),
 )
 # Lines that stand only where there is something in them.
-_ONLY_IF = ("covered_minor", "other_minor")
+_ONLY_IF = ("sold_minor", "bought_minor", "covered_minor", "other_minor")
 _WORDS: dict[str, dict[Language, str]] = {
     "title": {"en": "Statement", "zh": "结算单"},
     "client": {"en": "Client", "zh": "客户"},

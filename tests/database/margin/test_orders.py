@@ -89,7 +89,7 @@ REFUSALS = [
     ({"client": "m9-eve"}, "client", "registered"),
     ({"client": "m1"}, "client", "registered"),
     ({"contract": "Ag(T+N)"}, "contract", "Ag(T+D)"),
-    ({"contract": "Au99.99"}, "contract", "trades on 2020-03-06"),
+    ({"contract": "Au99.95"}, "contract", "Au99.99"),
     ({"lots": 0}, "lots", "1 to 2000"),
     ({"lots": 2001}, "lots", "1 to 2000"),
     ({"price_minor": 420050}, "price", "tick"),

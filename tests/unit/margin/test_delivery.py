@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from margins import Fill, Lot, settled
 from ringfence.errors import BadInput
 from ringfence.margin import rules
-from ringfence.margin.delivery import Count, Match, Tender, clear, count, match
+from ringfence.margin.delivery import Cleared, Count, Match, Means, Tender, clear, count, match
 from ringfence.margin.market import Direction, SettlementPrice
 
 DAY = datetime.date(2020, 3, 16)
@@ -22,6 +22,15 @@ KILOGRAM = 1_000_000
 
 def lots(matches: list[Match]) -> list[tuple[str, str, int]]:
     return [(one.deliver.client, one.receive.client, one.lots) for one in matches]
+
+
+def cleared_with(matches: list[Match], metal: dict[str, int], cash: dict[str, int]) -> list[Cleared]:
+    """Cleared at 348.18; `metal` is gold 99.95 in milligrams, `cash` fen."""
+    return clear(GOLD, 34818, matches, Means(cash, {(client, "AU9995"): weight for client, weight in metal.items()}))
+
+
+def penalties(cleared: list[Cleared]) -> list[tuple[tuple[str, int], ...]]:
+    return [tuple(one.penalty) for one in cleared if one.penalty]
 
 
 def test_the_exchanges_own_example() -> None:
@@ -41,9 +50,9 @@ def test_the_exchanges_own_example() -> None:
     # The evening: delivery closes lots at the settlement price; the equalizer gets its reverse position there.
     price = 34818
     fills = [
-        Fill("short", "Au(T+D)", 1, "close", 30, price),
-        Fill("long", "Au(T+D)", -1, "close", 40, price),
-        Fill("equalizer", "Au(T+D)", 1, "open", 10, price),
+        Fill("short", "Au(T+D)", 1, "close", 30, price, charged=False),
+        Fill("long", "Au(T+D)", -1, "close", 40, price, charged=False),
+        Fill("equalizer", "Au(T+D)", 1, "open", 10, price, charged=False),
     ]
     held = [Lot("long", "Au(T+D)", 1, 100, 34000), Lot("short", "Au(T+D)", -1, 100, 34000)]
     day = settled(DAY, ON, {"Au(T+D)": SettlementPrice(34143, price, counted.direction)}, held, fills)
@@ -52,6 +61,7 @@ def test_the_exchanges_own_example() -> None:
     assert deferred == {"short": -487452, "long": 417816, "equalizer": 69636}
     positions = {who: (row["long_lots"], row["short_lots"]) for (who, _), row in day.rows.items()}
     assert positions == {"long": (60, 0), "short": (0, 70), "equalizer": (10, 0)}
+    assert {row["fee"] for row in day.rows.values()} == {0}
 
 
 @pytest.mark.parametrize(
@@ -117,36 +127,49 @@ def test_who_cannot_give_or_pay_defaults_and_pays_the_other() -> None:
     l1, l2, l3 = (Tender(n + 3, f"l{n}", "receive", 1) for n in (1, 2, 3))
     matches = [Match(s1, l1, 1), Match(s2, l2, 1), Match(s3, l3, 1)]
     kilogram_minor = 1000 * 34818
-    cleared = clear(
-        GOLD,
-        34818,
+    cleared = cleared_with(
         matches,
         {"s1": KILOGRAM, "s2": KILOGRAM - 1, "s3": 0},
         {"l1": kilogram_minor - 1, "l2": kilogram_minor, "l3": 0},
     )
-    assert cleared.delivered == ()
-    assert cleared.defaulted == tuple(matches)
-    # 348,180.00 x 7 % = 24,372.60; where neither can, neither pays.
-    assert [(p.payer, p.payee, p.amount_minor) for p in cleared.penalties] == [
-        ("l1", "s1", 2437260),
-        ("s2", "l2", 2437260),
+    assert [(one.match, one.outcome) for one in cleared] == [
+        (matches[0], "taker-defaults"),
+        (matches[1], "giver-defaults"),
+        (matches[2], "both-default"),
     ]
+    # 348,180.00 x 7 % = 24,372.60; where neither can, neither pays.
+    assert penalties(cleared) == [(("l1", -2437260), ("s1", 2437260)), (("s2", -2437260), ("l2", 2437260))]
 
 
 def test_metal_and_cash_are_counted_once() -> None:
     """Two matches and metal for one: the first in time is delivered, the second is not."""
     s, l1, l2 = Tender(1, "s", "deliver", 2), Tender(2, "l1", "receive", 1), Tender(3, "l2", "receive", 1)
     matches = match([s, l1, l2])
-    cleared = clear(GOLD, 34818, matches, {"s": KILOGRAM + KILOGRAM // 2}, {"l1": 10**9, "l2": 10**9})
-    assert [one.receive.client for one in cleared.delivered] == ["l1"]
-    assert [(p.payer, p.payee) for p in cleared.penalties] == [("s", "l2")]
+    cleared = cleared_with(matches, {"s": KILOGRAM + KILOGRAM // 2}, {"l1": 10**9, "l2": 10**9})
+    assert [(one.match.receive.client, one.outcome) for one in cleared] == [
+        ("l1", "delivered"),
+        ("l2", "giver-defaults"),
+    ]
+    assert cleared[0].cash == [("s", 34818000), ("l1", -34818000)]
+    assert penalties(cleared) == [(("s", -2437260), ("l2", 2437260))]
 
 
 def test_cash_is_counted_once_too() -> None:
     s1, s2, taker = Tender(1, "s1", "deliver", 1), Tender(2, "s2", "deliver", 1), Tender(3, "l", "receive", 2)
-    cleared = clear(GOLD, 34818, match([s1, s2, taker]), {"s1": KILOGRAM, "s2": KILOGRAM}, {"l": 2 * 34818000 - 1})
-    assert [one.deliver.client for one in cleared.delivered] == ["s1"]
-    assert [(p.payer, p.payee) for p in cleared.penalties] == [("l", "s2")]
+    cleared = cleared_with(match([s1, s2, taker]), {"s1": KILOGRAM, "s2": KILOGRAM}, {"l": 2 * 34818000 - 1})
+    assert [(one.match.deliver.client, one.outcome) for one in cleared] == [
+        ("s1", "delivered"),
+        ("s2", "taker-defaults"),
+    ]
+    assert penalties(cleared) == [(("l", -2437260), ("s2", 2437260))]
+
+
+def test_what_was_paid_as_a_penalty_buys_nothing_any_more() -> None:
+    """A taker defaults on two lots of the first giver; the penalty leaves it too little for the one of the second."""
+    s1, s2, taker = Tender(1, "s1", "deliver", 2), Tender(2, "s2", "deliver", 1), Tender(3, "l", "receive", 3)
+    for cash, last in ((34818000, "taker-defaults"), (34818000 + 4874520, "delivered")):
+        cleared = cleared_with(match([s1, s2, taker]), {"s1": 2 * KILOGRAM, "s2": KILOGRAM}, {"l": cash})
+        assert [one.outcome for one in cleared] == ["taker-defaults", last]
 
 
 positions = st.lists(st.tuples(st.sampled_from(["deliver", "receive"]), st.integers(1, 20)), max_size=12)
@@ -181,10 +204,11 @@ def test_nothing_is_delivered_that_is_not_there_and_every_match_ends(tendered, k
     ]
     matches = match(tenders)
     metal, cash = kilograms * KILOGRAM, millions * 10**8
-    cleared = clear(GOLD, 34818, matches, {"giver": metal}, {"taker": cash})
-    assert len(cleared.delivered) + len(cleared.defaulted) == len(matches)
-    assert {*cleared.delivered, *cleared.defaulted} == set(matches)
-    delivered = sum(one.lots for one in cleared.delivered)
+    cleared = cleared_with(matches, {"giver": metal}, {"taker": cash})
+    assert [one.match for one in cleared] == matches
+    delivered = sum(one.match.lots for one in cleared if one.outcome == "delivered")
     assert delivered * KILOGRAM <= metal
     assert delivered * 1000 * 34818 <= cash
-    assert all(penalty.payer != penalty.payee for penalty in cleared.penalties)
+    for one in cleared:
+        assert sum(amount for _, amount in one.cash) == 0
+        assert bool(one.penalty) == (one.outcome in ("giver-defaults", "taker-defaults"))

@@ -121,7 +121,7 @@ def test_what_is_not_known_says_what_is() -> None:
     with pytest.raises(QuoteUnknown):
         MARKET.prices(day("2019-12-31"))
     with pytest.raises(BadInput, match="mAu"):
-        MARKET.quote(day("2020-01-02"), "Au99.99")
+        MARKET.quote(day("2020-01-02"), "iAu99.99")
 
 
 def test_one_day_alone_is_no_market() -> None:
