@@ -81,11 +81,11 @@ def test_a_run_after_its_end_starts_afresh_and_comes_out_the_same(folder: Path) 
 
 
 def test_a_killed_run_verifies_and_goes_on_to_the_same_end(folder: Path) -> None:
-    undisturbed = figures(folder, "--days", "9")
+    undisturbed = figures(folder, "--days", "6")
     kills = 0
-    for wait_s in (1.6, 2.0, 1.8, 2.4):
+    for wait_s in (1.6, 2.0, 2.4):
         process = subprocess.Popen(
-            command(folder, "demo", *SIZE, "--days", "9"),
+            command(folder, "demo", *SIZE, "--days", "6"),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         time.sleep(wait_s)
@@ -101,7 +101,7 @@ def test_a_killed_run_verifies_and_goes_on_to_the_same_end(folder: Path) -> None
             assert "verified" in ringfence(folder, "verify")
     assert kills
     # The last of them may have come to its end: then this one starts afresh, and the end is the same.
-    assert balances(figures(folder, "--days", "9")) == balances(undisturbed)
+    assert balances(figures(folder, "--days", "6")) == balances(undisturbed)
 
 
 def test_what_is_not_a_demos_is_not_replaced(folder: Path) -> None:

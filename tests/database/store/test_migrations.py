@@ -124,20 +124,18 @@ def test_a_changed_migration_is_refused_by_name(store: Store, administrator: psy
     assert recorded(administrator) == [(1, "0001_crates.sql")]
 
 
-@pytest.mark.parametrize(
-    "ledger", ["", "Harbour", "1st", "har-bour", "x; DROP SCHEMA y", "café", "b" * 42, "harbour\n"]
-)
 @pytest.mark.usefixtures("administrator")
-def test_a_name_that_is_no_schema_name_is_refused(store: Store, ledger: str) -> None:
-    with pytest.raises(BadInput, match="ledger"):
-        migrate_ledger(store, ledger, OWNER, [], [FIRST])
+def test_a_name_that_is_no_schema_name_is_refused(store: Store) -> None:
+    for ledger in ("", "Harbour", "1st", "har-bour", "x; DROP SCHEMA y", "café", "b" * 42, "harbour\n"):
+        with pytest.raises(BadInput, match="ledger"):
+            migrate_ledger(store, ledger, OWNER, [], [FIRST])
 
 
-@pytest.mark.parametrize("names", [["0002_a.sql"], ["0001_a.sql", "0003_b.sql"], ["1_a.sql"], ["0001_A.sql"]])
 @pytest.mark.usefixtures("administrator")
-def test_numbers_with_a_gap_are_refused(store: Store, names: list[str]) -> None:
-    with pytest.raises(BadInput, match=names[-1]):
-        migrate_ledger(store, LEDGER, OWNER, [], [SqlFile(name, "SELECT 1") for name in names])
+def test_numbers_with_a_gap_are_refused(store: Store) -> None:
+    for names in (["0002_a.sql"], ["0001_a.sql", "0003_b.sql"], ["1_a.sql"], ["0001_A.sql"]):
+        with pytest.raises(BadInput, match=names[-1]):
+            migrate_ledger(store, LEDGER, OWNER, [], [SqlFile(name, "SELECT 1") for name in names])
 
 
 def test_a_dropped_ledger_is_gone(store: Store, administrator: psycopg.Connection[Any]) -> None:
