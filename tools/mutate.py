@@ -62,9 +62,7 @@ WATCHED_BY: dict[str, tuple[str, ...]] = {
     DELIVERY: DELIVERY_TESTS,
     "margin/funds.py": (*DAY_TESTS, *SPOT_TESTS),
     "margin/planning.py": (*DAY_TESTS, *DELIVERY_TESTS),
-    **dict.fromkeys(
-        ("margin/day.py", "margin/lots.py", "margin/delivery.py"), DAY_TESTS
-    ),
+    **dict.fromkeys(("margin/day.py", "margin/lots.py", "margin/delivery.py"), DAY_TESTS),
 }
 
 

@@ -128,7 +128,7 @@ FOR EACH ROW EXECUTE FUNCTION {ledger}.counts_what_was_tendered();
 -- day, contract and client, to close, or to open where it is neutral, and not more lots than were tendered.
 DROP TRIGGER not_dated_back ON trade;
 CREATE TRIGGER not_dated_back BEFORE INSERT ON trade
-FOR EACH ROW WHEN (NEW.buyer_order IS NOT NULL) EXECUTE FUNCTION {ledger}.comes_after_what_is_planned('day');
+FOR EACH ROW WHEN (new.buyer_order IS NOT NULL) EXECUTE FUNCTION {ledger}.comes_after_what_is_planned('day');
 CREATE FUNCTION {ledger}.match_fills_tenders() RETURNS trigger
 LANGUAGE plpgsql SET search_path = {ledger}, pg_temp AS $$
 DECLARE
