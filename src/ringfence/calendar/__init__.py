@@ -6,7 +6,7 @@ never a guess.
 """
 
 from ringfence.calendar.frozen import FrozenTable, read_frozen_table
-from ringfence.calendar.sessions import SHANGHAI, SessionName, has_night, trading_day_of
+from ringfence.calendar.sessions import SHANGHAI, SessionName, has_night, opening_of, trading_day_of
 from ringfence.calendar.trading_days import CalendarUnknown, TradingCalendar, load
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "TradingCalendar",
     "has_night",
     "load",
+    "opening_of",
     "read_frozen_table",
     "trading_day_of",
 ]

@@ -51,6 +51,14 @@ def trading_day_of(moment: datetime.datetime, calendar: TradingCalendar) -> tupl
     raise BadInput("moment", f"{here:%Y-%m-%d %H:%M}", _expected(hours, day, calendar))
 
 
+def opening_of(day: datetime.date, calendar: TradingCalendar) -> datetime.datetime:
+    """When trading of `day` begins: with the night session of the evening before, where there is one. Errors: CalendarUnknown."""
+    evening = calendar.previous_trading_day(day)
+    if has_night(evening, calendar):
+        return datetime.datetime.combine(evening, _hours("night", evening).starts, SHANGHAI)
+    return datetime.datetime.combine(day, _hours("day", day).starts, SHANGHAI)
+
+
 def has_night(evening: datetime.date, calendar: TradingCalendar) -> bool:
     """Whether there is a night session on `evening`. Errors: CalendarUnknown."""
     if not calendar.is_trading_day(evening):

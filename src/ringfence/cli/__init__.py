@@ -33,6 +33,7 @@ from ringfence.cli import (
     order,
     person,
     ring,
+    risk,
     serve,
     settle,
     statement,
@@ -68,6 +69,7 @@ app.add_typer(settle.app, name="settle")
 app.add_typer(order.app, name="order")
 app.add_typer(contract.app, name="contract")
 app.add_typer(metal.app, name="metal")
+app.add_typer(risk.app, name="risk")
 app.add_typer(tender.app, name="tender")
 
 

@@ -17,6 +17,7 @@ from ringfence.api.visitor import NotFound, Visitor
 from ringfence.console.figures import clock, count, exact
 from ringfence.console.figures import day as day_words
 from ringfence.console.frame import frame
+from ringfence.console.grades import grade_word, grades_board
 from ringfence.console.hubs import SEES_THE_CIRCLE
 from ringfence.console.pages import In, Spoken, answered, visitor_of
 from ringfence.console.words import Words
@@ -24,7 +25,8 @@ from ringfence.custody import EXCHANGE
 from ringfence.errors import Language
 from ringfence.ledger.head import Heads
 from ringfence.ledger.readings import head
-from ringfence.margin.funds import compute_funds
+from ringfence.margin.funds import compute_funds, funds_of_all
+from ringfence.money.columns import column
 
 router = APIRouter(include_in_schema=False)
 _RISKS = 50
@@ -53,20 +55,30 @@ class _Facts(NamedTuple):
     posted: int
     settlement_minor: int
     deferral_minor: int
+    delivery_minor: int
+    counted: list[tuple[str, int, int, int]]
+    delivered: tuple[int, int, int]
     closed: bool
     signed: str
     reached: dict[str, tuple[str, int]]
 
 
 _FACTS = """
-    SELECT (SELECT count(*) FROM exchange_margin.trade WHERE day = %(day)s),
-        (SELECT coalesce(sum(lots), 0)::bigint FROM exchange_margin.trade WHERE day = %(day)s),
+    SELECT (SELECT count(*) FROM exchange_margin.trade WHERE day = %(day)s AND buyer_tender IS NULL),
+        (SELECT coalesce(sum(lots), 0)::bigint FROM exchange_margin.trade WHERE day = %(day)s AND buyer_tender IS NULL),
         EXISTS (SELECT FROM exchange_margin.planned WHERE day = %(day)s),
         EXISTS (SELECT FROM exchange_margin.settled WHERE day = %(day)s),
         (SELECT count(*) FROM exchange_margin.position WHERE day = %(day)s AND long_lots + short_lots > 0),
         (SELECT count(*) FROM exchange.posting AS p WHERE p.value_date = %(day)s AND p.key LIKE %(keys)s),
         (SELECT coalesce(sum(balance), 0)::bigint FROM exchange.balances WHERE kind = 'settlement'),
-        (SELECT coalesce(sum(balance), 0)::bigint FROM exchange.balances WHERE kind = 'deferral')
+        (SELECT coalesce(sum(balance), 0)::bigint FROM exchange.balances WHERE kind = 'deferral'),
+        (SELECT coalesce(sum(abs(balance)), 0)::bigint FROM exchange.balances WHERE kind = 'delivery')
+"""
+_COUNTED = "SELECT contract, deliver_lots, receive_lots, pays FROM exchange_margin.tender_count WHERE day = %s ORDER BY contract"
+_DELIVERED = """
+    SELECT coalesce(sum(weight_minor) FILTER (WHERE outcome = 'delivered'), 0)::bigint,
+        coalesce(sum(value_minor) FILTER (WHERE outcome = 'delivered'), 0)::bigint, count(*) FILTER (WHERE outcome <> 'delivered')
+    FROM exchange_margin.delivery WHERE day = %s
 """
 _RISK = """
     SELECT c.name, coalesce(c.title, c.name), coalesce(m.title, m.name, ''), a.balance, q.margin_minor
@@ -110,7 +122,7 @@ def _day(visitor: Visitor, language: Language, asked: datetime.date | None) -> H
         answer=_answer(found, facts, w),
         before=days[here - 1] if here else None, after=days[here + 1] if here + 1 < len(days) else None,
         settled=day_words(settled, language) if settled else "", holding=count(len(rows)),
-        risks=[_risk(row) for row in rows[:_RISKS]], board=_board(rows, w),
+        risks=[_risk(row, w) for row in rows[:_RISKS]], board=_board(rows, w),
     )  # fmt: skip
     return answered("day.html", given)
 
@@ -125,7 +137,9 @@ def _facts(
 ) -> _Facts:
     row = connection.execute(_FACTS, {"day": day, "keys": f"settle:{day}:%"}).fetchone()
     assert row is not None
-    trades, lots, planned, settled, positions, posted, settlement, deferral = row
+    trades, lots, planned, settled, positions, posted, settlement, deferral, delivery = row
+    counted = connection.execute(_COUNTED, (day,)).fetchall()
+    ((weight, value, defaults),) = connection.execute(_DELIVERED, (day,)).fetchall()
     pieces: dict[str, tuple[int, int]] = {
         what: (number, amount)
         for what, number, amount in connection.execute(
@@ -143,7 +157,7 @@ def _facts(
     of_day = [one for one in Heads(service.store).signed(EXCHANGE) if one.day == str(day)]
     return _Facts(
         trades, lots, planned, settled, pieces, (sum(n for n, _ in covers), sum(a for _, a in covers)), positions, posted,
-        settlement, deferral, day <= closed_through, of_day[-1].link if of_day else "", reached,
+        settlement, deferral, delivery, counted, (weight, value, defaults), day <= closed_through, of_day[-1].link if of_day else "", reached,
     )  # fmt: skip
 
 
@@ -160,26 +174,29 @@ def steps(facts: _Facts, verified: Any, w: Words, *, is_open: bool) -> list[Step
     proven: list[tuple[str, bool, bool, str]] = [
         (w("Trading closed"), bool(facts.reached) or facts.closed, False,
          w("{count} trades, {lots} lots; {left} orders cancelled", count=count(facts.trades), lots=count(facts.lots), left=count(facts.reached.get("trading-closed", ("", 0))[1]))),
+        (w("Tenders counted, direction published"), bool(facts.reached) or facts.closed, False, _counted(facts, w)),
         (w("Profit and loss at the settlement price"), facts.planned, profit != 0,
          w("realised {realised}, marked {marked}; together {sum}", realised=exact(zero["realised"][1]), marked=exact(zero["marked"][1]), sum=exact(profit))),
         (w("Deferred fees"), facts.planned, deferred != 0,
          w("{count} clients; with {left} left over by rounding together {sum}", count=count(zero["deferred"][0]), left=exact(left_over), sum=exact(deferred))),
         (w("Trading fees"), facts.planned, zero["fee"][1] > 0,
          w("{count} clients; {sum}", count=count(zero["fee"][0]), sum=exact(zero["fee"][1]))),
+        (w("Matched tenders delivered"), facts.planned, False, _delivered(facts, w)),
         (w("Positions and margin of the evening"), facts.planned, False, w("{count} positions", count=count(facts.positions))),
         (w("Whoever cannot pay is covered"), facts.planned and (facts.settled or not facts.covers[0]), False,
          w("{count} covers, {sum} of real money", count=count(facts.covers[0]), sum=exact(facts.covers[1])) if facts.covers[0] else w("everybody can pay")),
         (w("Posted"), facts.settled, facts.settled and facts.posted < planned,
          w("{posted} of {planned} postings", posted=count(facts.posted), planned=count(planned))),
-        (w("Settlement and deferral are zero"), facts.settled, facts.settled and is_open and bool(facts.settlement_minor or facts.deferral_minor),
-         w("{settlement} and {deferral}", settlement=exact(facts.settlement_minor), deferral=exact(facts.deferral_minor)) if is_open else w("closed with zero: the kernel closes no day otherwise")),
+        (w("Settlement, deferral and delivery are zero"), facts.settled,
+         facts.settled and is_open and bool(facts.settlement_minor or facts.deferral_minor or facts.delivery_minor),
+         w("{settlement}, {deferral} and {delivery}", settlement=exact(facts.settlement_minor), deferral=exact(facts.deferral_minor), delivery=exact(facts.delivery_minor)) if is_open else w("closed with zero: the kernel closes no day otherwise")),
         (w("Day closed in every book"), facts.closed, False, w("nobody dates anything back into it")),
         (w("Head signed"), bool(facts.signed), False, f"{facts.signed[:8]}…{facts.signed[-8:]}" if facts.signed else w("outside the database")),
         (w("Verified from zero"), facts.closed and verified.verdict.ok, not verified.verdict.ok,
          w("{postings} postings replayed, at {at}", postings=count(verified.verdict.reached), at=clock(verified.at))),
     ]  # fmt: skip
     found, now = [], True
-    at_stage = ("trading-closed", *["planned"] * 4, "covered", "posted", "settled", "settled", "", "")
+    at_stage = ("trading-closed", "trading-closed", *["planned"] * 5, "covered", "posted", "settled", "settled", "", "")
     for stage, (name, done, wrong, proof) in zip(at_stage, proven, strict=True):
         state: State = "wrong" if wrong else "done" if done else "now" if now else "todo"
         if state == "now":
@@ -188,6 +205,23 @@ def steps(facts: _Facts, verified: Any, w: Words, *, is_open: bool) -> list[Step
             Step(name, state, proof if done or wrong or state == "now" else "", facts.reached.get(stage, ("", 0))[0])
         )
     return found
+
+
+def _counted(facts: _Facts, w: Words) -> str:
+    who = {1: w("longs pay"), -1: w("shorts pay"), 0: w("nobody pays")}
+    said = [
+        w("{contract}: {deliver} to deliver, {receive} to receive, {pays}", contract=contract, deliver=count(deliver), receive=count(receive), pays=who[pays])
+        for contract, deliver, receive, pays in facts.counted
+    ]  # fmt: skip
+    return " · ".join(said) or w("nobody tendered; the direction is the market's")
+
+
+def _delivered(facts: _Facts, w: Words) -> str:
+    weight, value, defaults = facts.delivered
+    if not weight and not defaults:
+        return w("nothing was to be delivered")
+    kilograms = f"{weight // 1_000_000:,}.{weight // 1_000 % 1_000:03d} kg"
+    return w("{weight} against {value}; {count} defaults", weight=kilograms, value=exact(value), count=count(defaults))
 
 
 def _answer(found: list[Step], facts: _Facts, w: Words) -> str:
@@ -202,20 +236,17 @@ def _answer(found: list[Step], facts: _Facts, w: Words) -> str:
     return w("Settling: {done} of {count} steps are proven", done=done, count=len(found))
 
 
-def _risk(row: tuple[str, str, str, int, int]) -> dict[str, str]:
+def _risk(row: tuple[str, str, str, int, int], w: Words) -> dict[str, str]:
     name, title, member, cash, margin = row
     funds = compute_funds(cash_minor=cash, margin_minor=margin)
     risk = "-" if funds.risk_percent is None else f"{funds.risk_percent} %"
-    if funds.call_minor:
-        risk = f"▲ {risk}"
-    return {"name": name, "title": title, "member": member, "equity": exact(funds.equity_minor), "margin": exact(margin), "risk": risk, "call": exact(funds.call_minor) if funds.call_minor else ""}  # fmt: skip
+    call = exact(funds.call_minor) if funds.call_minor else ""
+    return {"name": name, "title": title, "member": member, "equity": exact(funds.equity_minor), "margin": exact(margin), "risk": risk, "grade": grade_word(funds.grade, w), "call": call}  # fmt: skip
 
 
-def _board(rows: list[tuple[str, str, str, int, int]], w: Words) -> list[tuple[str, str, str]]:
-    all_funds = [compute_funds(cash_minor=cash, margin_minor=margin) for *_, cash, margin in rows]
-    called = [funds for funds in all_funds if funds.call_minor]
-    calm = [funds for funds in all_funds if not funds.call_minor]
-    return [
-        (w("margin is covered"), count(len(calm)), w("margin {amount}", amount=exact(sum(f.margin_minor for f in calm)))),
-        ("▲ " + w("must pay in"), count(len(called)), w("to pay in {amount}", amount=exact(sum(f.call_minor for f in called)))),
-    ]  # fmt: skip
+def _board(rows: list[tuple[str, str, str, int, int]], w: Words) -> list[tuple[str, str, str, str]]:
+    if not rows:
+        return []
+    return grades_board(
+        funds_of_all(cash=column(cash for *_, cash, _ in rows), margin=column(margin for *_, margin in rows)), w
+    )

@@ -20,7 +20,7 @@ class Link(NamedTuple):
 
 # Members and supervisors have nothing to press: on their pages there is no form.
 READ_ONLY: tuple[Role, ...] = ("member", "supervisor")
-_STAFF = ("circle", "day", "withdrawals", "clients", "journal", "ring")
+_STAFF = ("circle", "day", "risk", "withdrawals", "clients", "journal", "ring")
 _PAGES: dict[Role, tuple[str, ...]] = {
     "exchange": _STAFF,
     "supervisor": _STAFF,
@@ -58,6 +58,7 @@ def _links(words: Words, person: Person | None, here: str) -> list[Link]:
         "mine": ("", words("Mine")),
         "withdrawals": ("withdrawals", words("Withdrawals")),
         "day": ("day", words("Day")),
+        "risk": ("risk", words("Risk")),
         "clients": ("clients", words("Client list")),
         "journal": ("journal", words("Journal")),
         "ring": ("ring", words("Ring")),

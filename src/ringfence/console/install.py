@@ -22,6 +22,7 @@ from ringfence.console import (
     queue_pages,
     rendering,
     ring_page,
+    risk_page,
 )
 from ringfence.console.hubs import Hubs
 from ringfence.console.words import LANGUAGES
@@ -59,7 +60,7 @@ def install(app: FastAPI, service: Service) -> None:
     app.router.lifespan_context = lifespan
     # The queue first: its address would be a page of its own otherwise.
     app.include_router(queue_pages.router)
-    for room in (ring_page, client_pages, journal, clients, day_page):
+    for room in (ring_page, client_pages, journal, clients, day_page, risk_page):
         app.include_router(room.router)
     app.include_router(pages.router)
 
