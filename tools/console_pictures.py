@@ -63,6 +63,7 @@ WANTED = (
         "instruction.en.png", "supervisor", "en", (1440, 900), "light", _PAID, "journal/exchange", f"{_PAID} >> nth=0"
     ),
     Picture("day.zh.png", "exchange", "zh", (1440, 900), "light", ".step", "day"),
+    Picture("risk.en.png", "exchange", "en", (1440, 1180), "light", ".stress", "risk?move=-8%25"),
     Picture("ring.en.png", "supervisor", "en", (1440, 900), "dark", ".coalition", "ring"),
 )
 

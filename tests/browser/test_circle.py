@@ -204,6 +204,7 @@ def test_pages_are_light(api: Api) -> None:
         ("ex", "?as=table"),
         ("ex", "ring"),
         ("ex", "day"),
+        ("ex", "risk"),
         ("ex", "withdrawals"),
         ("ann", ""),
         ("ann", "move"),

@@ -14,7 +14,7 @@ from ringfence.console.svg import line, tag, text
 from ringfence.console.words import Words
 from ringfence.margin.risk import Point
 
-WIDTH, HEIGHT = 660, 150
+WIDTH, HEIGHT = 780, 150
 _LEFT, _RIGHT, _BOTTOM, _TOP = 30, 30, 112, 22
 _PERCENT = 10**6
 

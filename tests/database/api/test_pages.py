@@ -20,6 +20,8 @@ STAFF = (
     "",
     "?as=table",
     "day",
+    "risk",
+    "risk?move=%2B15%25",
     "withdrawals",
     "clients",
     f"clients/{CLIENT}",
@@ -29,7 +31,7 @@ STAFF = (
 )
 PAGES = {
     "ex": STAFF,
-    "sup": ("", "day", "withdrawals", "journal/bank_a", "journal/bank_a/5"),
+    "sup": ("", "day", "risk", "withdrawals", "journal/bank_a", "journal/bank_a/5"),
     "bank_a": ("", "journal/bank_a", "journal/bank_a/5", "ring"),
     "m1": ("", "clients", f"clients/{CLIENT}", "journal/exchange", "ring"),
     "c1": ("", "move", "positions", "statement/2020-03-06", "verify"),
@@ -58,7 +60,7 @@ def test_everybody_has_their_pages_in_both_languages(api: Api) -> None:
 
 def test_nobody_has_the_pages_of_others(api: Api) -> None:
     for who, path, status in (
-        ("m1", "day", 403), ("m1", "withdrawals", 403), ("m1", "journal/bank_a", 404), ("m1", "clients/m2-c00002", 404),
+        ("m1", "day", 403), ("m1", "risk", 403), ("bank_a", "risk", 403), ("c1", "risk", 403), ("ex", "risk?move=much", 400), ("m1", "withdrawals", 403), ("m1", "journal/bank_a", 404), ("m1", "clients/m2-c00002", 404),
         ("bank_a", "day", 403), ("bank_a", "clients", 404), ("bank_a", "journal/exchange", 404), ("bank_a", "journal/bank_b", 404),
         ("ex", "journal/bank_a", 404), ("ex", "move", 403), ("c1", "day", 403), ("c1", "clients", 403), ("c1", "journal", 403),
         ("c1", "find?q=m1", 403), ("sup", "journal/exchange/99999999", 404), ("sup", "clients/nobody", 404), ("sup", "day/2019-01-02", 404),
@@ -149,8 +151,8 @@ def test_the_day_says_what_is_proven(api: Api) -> None:
     days = [str(day) for day in PLAN.trading_days()]
     closed = api.page("ex", f"/en/day/{days[-1]}").text
     # All but the head, which was signed for the database that this one is a copy of.
-    assert "Settling: 10 of 11 steps are proven" in closed
-    assert closed.count('class="step done"') == 10
+    assert "Settling: 12 of 13 steps are proven" in closed
+    assert closed.count('class="step done"') == 12
     trades = api.page("ex", f"/en/day/{days[0]}").text
     assert "trades" in trades
     today = api.page("ex", "/en/day").text
@@ -168,7 +170,7 @@ def test_a_day_is_proven_once_its_head_is_signed(server: Server) -> None:
         page = api.page("sup", f"/en/day/{PLAN.trading_days()[0]}").text
     server.drop(database)
     assert "The day is closed and proven" in page
-    assert page.count('class="step done"') == 11
+    assert page.count('class="step done"') == 13
 
 
 def test_a_day_that_does_not_cancel_out_is_not_safe(api: Api, store: Store) -> None:
