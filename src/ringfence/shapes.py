@@ -186,6 +186,9 @@ class StatementShown(_Closed):
     marked: str
     fee: str
     deferred: str
+    sold: str
+    bought: str
+    penalty: str
     covered: str
     other: str
     closing: str

@@ -82,14 +82,33 @@ def settings(store: Path | None) -> Settings:
 
 @contextmanager
 def existing_store(folder: Path | None) -> Iterator[Store]:
-    """Open the store that is named. Errors: StoreMissing where an embedded one has never been made."""
+    """Open the store that is named, with the exchange's settlement brought up to this code.
+
+    Errors: StoreMissing where an embedded one has never been made; as migrate_ledger.
+    """
     from ringfence.database import Store, StoreMissing, embedded_cluster
 
     named = settings(folder)
     if named.database_url is None and not embedded_cluster(named.store).exists:
         raise StoreMissing(where=str(named.store))
     with Store.open(named) as store:
+        _bring_up(store)
         yield store
+
+
+def _bring_up(store: Store) -> None:
+    """Apply what migrations of the exchange's settlement are new, where there is one."""
+    from ringfence.database import migration_level, sql_files
+
+    with store.connect() as administrator:
+        there = administrator.execute("SELECT FROM pg_namespace WHERE nspname = 'exchange_margin'").rowcount
+        if not there or migration_level(administrator, "exchange_margin") == len(
+            sql_files("ringfence.margin", "migrations")
+        ):
+            return
+    from ringfence.margin.day_end import create_day_end
+
+    create_day_end(store)
 
 
 @contextmanager

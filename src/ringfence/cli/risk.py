@@ -39,9 +39,16 @@ _WORDS: dict[str, dict[Language, str]] = {
     "no-calls": {"en": "nobody is called", "zh": "无人须追加保证金"},
     "nothing-to-close": {"en": "nothing has to be closed", "zh": "无须强行平仓"},
     "no-flags": {"en": "nothing is flagged from {first} to {last}", "zh": "{first} 至 {last} 无可疑情形"},
+    "two-sided": {"en": "no contract ended {day} at its price limit", "zh": "{day} 无合约收于涨跌停"},
+    "raise": {
+        "en": "margin rises at this settlement, the limit from the next day: ringfence contract add",
+        "zh": "当日清算提高保证金,次日扩大涨跌停板:ringfence contract add",
+    },
+    "reduce": {"en": "forced reduction", "zh": "强制减仓"},
     "more": {"en": "and {count} more; --json writes them all", "zh": "另有 {count} 项;--json 写出全部"},
 }
 _SHOWN = 20
+_REDUCED_AFTER = 3
 
 
 @app.command()
@@ -227,6 +234,51 @@ def flags(
         _table(rows, said)
 
 
+@app.command("one-sided")
+def one_sided(
+    day: Annotated[datetime.date | None, day_option("Up to which day [the last planned].")] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Contracts that ended a day at their price limit, for how many days in a row, and after the third who closes against whom.
+
+    By how much margin and limit rise is the exchange's notice: `ringfence contract add` writes it down. A reduction is carried
+    out by orders to close at the limit, and fills between them; nothing is closed by this command.
+    """
+    from ringfence.margin import one_sided as markets
+    from ringfence.margin.exposure import planned_day
+
+    said = spoken(language)
+    found, reduced = [], []
+    with _risk(store) as (_, exchange, rules):
+        connection = exchange.settlement.connection
+        day = day or planned_day(connection)
+        for streak in [] if day is None else markets.streaks(connection, rules, day):
+            found.append(
+                {
+                    "contract": streak.contract, "way": streak.way, "days": streak.days, "limit": _cny(streak.limit_minor),
+                    "next": _WORDS["reduce" if streak.days >= _REDUCED_AFTER else "raise"][said],
+                }
+            )  # fmt: skip
+            if streak.days >= _REDUCED_AFTER:
+                wanting = markets.wanting(connection, rules, streak)
+                bands = rules.contract(streak.contract, streak.day).bands
+                reduced += [
+                    {"contract": streak.contract, **one._asdict()}
+                    for one in markets.reduce(wanting.wanted, wanting.holders, wanting.settlement_minor, bands)
+                ]
+    if as_json:
+        typer.echo(json.dumps({"one_sided": found, "reductions": reduced}, ensure_ascii=False, indent=2))
+    elif not found:
+        typer.echo(_WORDS["two-sided"][said].format(day=day))
+    else:
+        _table(found, said)
+        if reduced:
+            typer.echo()
+            _table(reduced, said)
+
+
 def _calls(exchange: Exchange, rules: Rules, at: datetime.datetime | None) -> Any:
     from ringfence import calendar
     from ringfence.margin.exposure import calls as calls_of
@@ -297,6 +349,10 @@ def _table(rows: Sequence[dict[str, Any]], said: Language = "en") -> None:
         "gains",
         "from",
         "why",
+        "way",
+        "next",
+        "loser",
+        "winner",
     )
     for name in rows[0]:
         table.add_column(

@@ -12,7 +12,8 @@ import typer
 
 from ringfence.cli.options import LanguageOption, StoreOption, day_argument, existing_store, require_writable, spoken
 
-FORMS = ("text", "json", "signed", "pdf")
+FORMS = ("text", "json", "signed", "pdf", "xlsx")
+MEMBER_FORMS = ("csv", "xlsx", "json")
 
 
 def statement(
@@ -20,7 +21,7 @@ def statement(
     day: Annotated[datetime.date, day_argument("Of which day.")],
     form: Annotated[
         str,
-        typer.Option("--form", metavar="FORM", help="text, json, signed (JSON in the exchange's hand) or pdf."),
+        typer.Option("--form", metavar="FORM", help="text, json, signed (JSON in the exchange's hand), pdf or xlsx."),
     ] = "text",
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="Where to write.", show_default="standard output")
@@ -28,7 +29,8 @@ def statement(
     store: StoreOption = None,
     language: LanguageOption = "en",
 ) -> None:
-    """Make a client's statement of a day from its own postings: opening, every flow, closing, what is bound, positions.
+    """Make a client's statement of a day from its own postings: opening, every flow, closing, what is bound; trades, what was closed,
+    what is open, metal.
 
     Try: ringfence statement m1-c00001 2020-03-10
     """
@@ -43,8 +45,8 @@ def statement(
         raise BadInput("--form", form, f"one of {', '.join(FORMS)}")
     if output is not None:
         require_writable("--output", output)
-    if form == "pdf" and output is None and sys.stdout.isatty():
-        raise BadInput("--output", None, "a file for a PDF")
+    if form in ("pdf", "xlsx") and output is None and sys.stdout.isatty():
+        raise BadInput("--output", None, f"a file for {'a PDF' if form == 'pdf' else 'a spreadsheet'}")
     with existing_store(store) as opened:
         if EXCHANGE not in books_here(opened):
             raise BadInput("--store", opened.where, "the exchange's store: it has the clients' detail")
@@ -54,6 +56,8 @@ def statement(
             raise BadInput("CLIENT", client, "a client that is registered at the exchange")
         if form == "pdf":
             written = paper.pdf(said)
+        elif form == "xlsx":
+            written = paper.xlsx(said)
         elif form == "signed":
             letter = sign_paper(LetterBox(opened, EXCHANGE), paper)
             written = (json.dumps(letter.document(), ensure_ascii=False) + "\n").encode()
@@ -61,6 +65,51 @@ def statement(
             written = (json.dumps(paper.document(), ensure_ascii=False, indent=2) + "\n").encode()
         else:
             written = (paper.text(said) + "\n").encode()
+    if output is not None:
+        output.write_bytes(written)
+    else:
+        typer.echo(written, nl=False)
+
+
+def member_file(
+    member: Annotated[str, typer.Argument(metavar="MEMBER", help="Whose clients.")],
+    day: Annotated[datetime.date, day_argument("Of which day.")],
+    form: Annotated[
+        str, typer.Option("--form", metavar="FORM", help="csv (an archive of CSV files), xlsx or json.")
+    ] = "csv",
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Where to write.", show_default="standard output")
+    ] = None,
+    store: StoreOption = None,
+    language: LanguageOption = "en",
+) -> None:
+    """Make a member's file of a day: the accounts, trades, closed and open positions and metal of all its clients.
+
+    Try: ringfence member-file m1 2020-03-10 --form xlsx --output m1.xlsx
+    """
+    from ringfence.custody import EXCHANGE, books_here
+    from ringfence.errors import BadInput
+    from ringfence.ledger import Ledger
+    from ringfence.reports import make_member_file
+
+    said = spoken(language)
+    if form not in MEMBER_FORMS:
+        raise BadInput("--form", form, f"one of {', '.join(MEMBER_FORMS)}")
+    if output is not None:
+        require_writable("--output", output)
+    elif form != "json" and sys.stdout.isatty():
+        raise BadInput("--output", None, "a file for an archive or a spreadsheet")
+    with existing_store(store) as opened:
+        if EXCHANGE not in books_here(opened):
+            raise BadInput("--store", opened.where, "the exchange's store: it has the clients' detail")
+        with Ledger(opened, EXCHANGE, "auditor") as ledger:
+            made = make_member_file(ledger.connection, member, day)
+    if made is None:
+        raise BadInput("MEMBER", member, "a member that has clients at the exchange")
+    if form == "json":
+        written = (json.dumps(made.document(), ensure_ascii=False, indent=2) + "\n").encode()
+    else:
+        written = made.csv_archive() if form == "csv" else made.xlsx(said)
     if output is not None:
         output.write_bytes(written)
     else:

@@ -36,6 +36,7 @@ from ringfence.margin.standing import standing
 from ringfence.money import parse, unit
 from ringfence.reports import Paper, make_paper, settled_days, sign_paper
 
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 router = APIRouter(include_in_schema=False)
 _CNY = unit("CNY")
 _SHOWN = 20
@@ -205,9 +206,9 @@ async def statement_page(language: Spoken, day: datetime.date, request: Request,
 
 @router.get("/{language}/statement/{day}/{form}")
 async def statement_file(language: Spoken, day: datetime.date, form: str, request: Request, session: In) -> Response:
-    """The same as a file: pdf, or json in the exchange's hand."""
+    """The same as a file: pdf, xlsx, or json in the exchange's hand."""
     visitor = visitor_of(request, session, "client")
-    if form not in ("pdf", "json"):
+    if form not in ("pdf", "xlsx", "json"):
         raise NotFound(field="path", value=form)
     return await asyncio.to_thread(_file, visitor, language, day, form)
 
@@ -247,6 +248,8 @@ def _file(visitor: Visitor, language: Language, day: datetime.date, form: str) -
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if form == "pdf":
         return Response(paper.pdf(language), media_type="application/pdf", headers=headers)
+    if form == "xlsx":
+        return Response(paper.xlsx(language), media_type=_XLSX, headers=headers)
     letter = sign_paper(LetterBox(visitor.service.store, EXCHANGE), paper)
     content = json.dumps(letter.document(), ensure_ascii=False)
     return Response(content, media_type="application/json", headers=headers)

@@ -155,7 +155,7 @@ def _fallen(book: Book, at: Standing, titles: dict[str, str]) -> list[dict[str, 
 
 
 def _call(call: Call, book: Book, at: Standing, titles: dict[str, str], w: Words, language: Language) -> dict[str, str]:
-    words = {"met": w("paid"), "open": w("open"), "due": w("too late"), "forced": w("may be closed out")}
+    words = {"met": w("paid"), "open": w("not paid yet"), "due": w("too late"), "forced": w("may be closed out")}
     place = book.clients.index(call.client) if call.client in book.clients else None
     funds = at.funds.one(place) if place is not None else None
     due = call.due.astimezone(calendar.SHANGHAI)

@@ -54,7 +54,8 @@ class Contract:
     """A contract as it is on one day: `lot_quantity` quote measures per lot, prices in steps of `tick_minor` fen.
 
     `metal` is the unit that is delivered against it, in milligrams; `delivery_minor` the least that is. A `neutral` tender to
-    receive freezes that of its value; of what a spot sale brings `reuse` can be used on the same day. What no rule is known for,
+    receive freezes that of its value; of what a spot sale brings `reuse` can be used on the same day. A forced reduction goes by
+    the `bands` of what is gained. What no rule is known for,
     and does not need one, is None: nothing limits it. It `trades` unless it is suspended.
     """
 
@@ -75,6 +76,7 @@ class Contract:
     penalty: Rate | None
     neutral: Rate | None
     reuse: Rate
+    bands: tuple[Rate, ...]
     trades: bool
 
     def value_minor(self, lots: int, price_minor: int) -> int:

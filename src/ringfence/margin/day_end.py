@@ -241,7 +241,7 @@ class DayEnd:
         left = states(self._connection, day, open_only=True)
         tendered = to_match(tenders_of(self._connection, day))
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            cancel_rest(self._exchange.settlement, left)
+            cancel_rest(self._exchange.settlement, left, in_the_evening=True)
             cursor.execute(
                 "INSERT INTO exchange_margin.trading_closed (day, cancelled) VALUES (%s, %s)", (day, len(left))
             )

@@ -89,14 +89,14 @@ def given_back(state: OrderState, filled: int) -> int:
     return state.reserved_minor * filled // state.order.lots
 
 
-def cancel_rest(ledger: Ledger, open_orders: Iterable[OrderState]) -> None:
-    """Cancel what is left of orders, and give back what they hold, in one commit."""
+def cancel_rest(ledger: Ledger, open_orders: Iterable[OrderState], *, in_the_evening: bool = False) -> None:
+    """Cancel what is left of orders, because somebody wants it or the day ends, and give back what they hold, in one commit."""
     found = list(open_orders)
     with ledger.connection.transaction(), ledger.connection.cursor() as cursor:
         post_all(ledger, [release(ledger, s, f"cancel:{s.order.order_no}", s.held_minor) for s in found if s.hold])
         cursor.executemany(
-            "INSERT INTO exchange_margin.cancelled (order_no, lots, released_minor) VALUES (%s, %s, %s)",
-            [(state.order.order_no, state.rest, state.held_minor) for state in found],
+            "INSERT INTO exchange_margin.cancelled (order_no, lots, released_minor, in_the_evening) VALUES (%s, %s, %s, %s)",
+            [(state.order.order_no, state.rest, state.held_minor, in_the_evening) for state in found],
         )
 
 

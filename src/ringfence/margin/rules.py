@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast, get_args
 
@@ -27,7 +28,7 @@ from ringfence.money import UNITS, Rate, unit
 
 RuleName = Literal[
     "trading", "kind", "metal", "measure", "lot", "tick", "largest-order", "limit-base", "limit", "margin", "fee", "deferred-fee",
-    "overdue-fee", "delivery-unit", "penalty", "neutral", "reuse",
+    "overdue-fee", "delivery-unit", "penalty", "neutral", "reuse", "bands",
 ]  # fmt: skip
 Status = Literal["notice", "specification", "observed", "unconfirmed", "assumed", "unknown"]
 COLUMNS = ("contract", "rule", "effective_from", "value", "status", "source")
@@ -111,6 +112,7 @@ class Rules:
             penalty=self._value(code, "penalty", day, None),
             neutral=self._value(code, "neutral", day, None),
             reuse=self._value(code, "reuse", day, _NO_RATE),
+            bands=self._value(code, "bands", day, ()),
             trades=self._value(code, "trading", day, "open") == "open",
         )
 
@@ -261,6 +263,13 @@ def _overdue(rule: str, value: str) -> tuple[OverdueStep, ...]:
     return tuple(steps)
 
 
+def _bands(rule: str, value: str) -> tuple[Rate, ...]:
+    rates = tuple(map(Rate.parse, value.split()))
+    if not rates or any(one <= other for one, other in pairwise(rates)):
+        raise BadInput(rule, value, 'rates, the largest first, such as "8% 4%"')
+    return rates
+
+
 def _weight(rule: str, value: str) -> int:
     match = _WEIGHT.fullmatch(value)
     if match is None:
@@ -292,4 +301,5 @@ _READERS: Mapping[str, Callable[[str, str], Any]] = {
     "penalty": _rate,
     "neutral": _rate,
     "reuse": _rate,
+    "bands": _bands,
 }

@@ -8,6 +8,8 @@ Before the day is settled its margin is not known, and nothing is said about wha
 from __future__ import annotations
 
 import datetime
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -32,7 +34,7 @@ _FLOWS = {
 class Statement:
     """One client's day in fen. Flows are signed as the client sees them: `taken_out_minor` and `fee_minor` are not positive.
 
-    Metal was `sold_minor` for, and `bought_minor` for. `covered_minor` was paid in by a guarantee or the reserve; `other_minor` is on routes that no line has a name for.
+    Metal was `sold_minor` for, and `bought_minor` for; `penalty_minor` is for what was not delivered. `covered_minor` was paid in by a guarantee or the reserve; `other_minor` is on routes that no line has a name for.
     `funds` is None until the day is settled. `postings` is how many made these figures.
     """
 
@@ -47,6 +49,7 @@ class Statement:
     deferred_minor: int
     sold_minor: int
     bought_minor: int
+    penalty_minor: int
     covered_minor: int
     other_minor: int
     postings: int
@@ -64,9 +67,15 @@ LINES = tuple(f.name for f in fields(Statement) if f.name.endswith("_minor") and
 
 def statement(connection: psycopg.Connection[Any], client: str, day: datetime.date) -> Statement | None:
     """Make the statement of `client` for `day` through whatever login may read it; None where it sees no such client."""
+    return statements(connection, [client], day).get(client)
+
+
+def statements(connection: psycopg.Connection[Any], clients: Sequence[str], day: datetime.date) -> dict[str, Statement]:
+    """The statements of many clients for `day`, of those that the login may read, in the order of their names."""
+    who = {"clients": list(clients), "day": day}
     rows = connection.execute(
         """
-        SELECT r.name, p.ref, coalesce(sum(e.amount) FILTER (WHERE p.value_date < %(day)s), 0)::bigint,
+        SELECT o.name, r.name, p.ref, coalesce(sum(e.amount) FILTER (WHERE p.value_date < %(day)s), 0)::bigint,
             coalesce(sum(e.amount) FILTER (WHERE p.value_date = %(day)s), 0)::bigint,
             count(*) FILTER (WHERE p.value_date = %(day)s)
         FROM exchange.party AS o
@@ -75,31 +84,33 @@ def statement(connection: psycopg.Connection[Any], client: str, day: datetime.da
         LEFT JOIN exchange.entry AS e ON e.account = a.id
         LEFT JOIN exchange.posting AS p ON p.id = e.id / 8
         LEFT JOIN exchange.route AS r ON r.id = p.route
-        WHERE o.name = %(client)s AND o.role = 'client'
-        GROUP BY r.name, p.ref
+        WHERE o.name = ANY (%(clients)s) AND o.role = 'client'
+        GROUP BY o.name, r.name, p.ref ORDER BY o.name
         """,
-        {"client": client, "day": day},
+        who,
     ).fetchall()
-    if not rows:
-        return None
-    lines = dict.fromkeys(LINES, 0)
-    for route, ref, _, of_day, _ in rows:
-        lines[_line(route, ref)] += of_day
-    opening = sum(before for _, _, before, _, _ in rows)
-    closing = opening + sum(lines.values())
-    settled = connection.execute("SELECT FROM exchange_margin.settled WHERE day = %s", (day,)).rowcount == 1
-    funds = compute_funds(cash_minor=closing, margin_minor=_margin(connection, client, day)) if settled else None
-    return Statement(client, day, opening, **lines, postings=sum(row[4] for row in rows), funds=funds)
+    settled = connection.execute("SELECT FROM exchange_margin.settled WHERE day = %(day)s", who).rowcount == 1
+    margins: dict[str, int] = dict(
+        connection.execute(
+            "SELECT client, margin_minor FROM exchange_margin.requirement WHERE client = ANY (%(clients)s) AND day = %(day)s",
+            who,
+        ).fetchall()
+    )
+    found = {}
+    for client, of_client in itertools.groupby(rows, key=lambda row: row[0]):
+        lines, opening, postings = dict.fromkeys(LINES, 0), 0, 0
+        for _, route, ref, before, of_day, count in of_client:
+            lines[_line(route, ref)] += of_day
+            opening, postings = opening + before, postings + count
+        cash, margin = opening + sum(lines.values()), margins.get(client, 0)
+        funds = compute_funds(cash_minor=cash, margin_minor=margin) if settled else None
+        found[client] = Statement(client, day, opening, **lines, postings=postings, funds=funds)
+    return found
 
 
 def _line(route: str | None, ref: str | None) -> str:
     if route in ("profit", "loss") and ref in ("realised", "marked"):
         return f"{ref}_minor"
+    if ref == "penalty":
+        return "penalty_minor"
     return _FLOWS.get(route or "", "other_minor")
-
-
-def _margin(connection: psycopg.Connection[Any], client: str, day: datetime.date) -> int:
-    row = connection.execute(
-        "SELECT margin_minor FROM exchange_margin.requirement WHERE client = %s AND day = %s", (client, day)
-    ).fetchone()
-    return row[0] if row else 0

@@ -1,8 +1,12 @@
 """The reports room: readings of the books as papers. It keeps nothing and computes nothing that the rooms below do not say.
 
-statement   a client's statement of a day: as text, JSON, HTML and PDF, and signed
+statement   a client's statement of a day: as text, JSON, HTML, PDF and spreadsheet, and signed
+sections    what stands behind its lines: trades, closed and open positions, metal
+member_file     the same of all of a member's clients
+workbook    spreadsheets
 """
 
+from ringfence.reports.member_file import MemberFile, make_member_file
 from ringfence.reports.statement import (
     NoPdf,
     Paper,
@@ -12,4 +16,13 @@ from ringfence.reports.statement import (
     sign_paper,
 )
 
-__all__ = ["NoPdf", "Paper", "check_signed", "make_paper", "settled_days", "sign_paper"]
+__all__ = [
+    "MemberFile",
+    "NoPdf",
+    "Paper",
+    "check_signed",
+    "make_member_file",
+    "make_paper",
+    "settled_days",
+    "sign_paper",
+]

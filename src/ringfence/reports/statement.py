@@ -1,6 +1,7 @@
-"""A client's statement of a day as a paper: who, which day, every line with its amount, what is bound, what is held in positions.
+"""A client's statement of a day as a paper: who, which day, every line with its amount, what is bound, and what
+stands behind it.
 
-It is the same in every form: text for a terminal, a document for programs, HTML for a page, PDF to be kept. The exchange signs the
+It is the same in every form: text for a terminal, a document for programs, HTML for a page, PDF and a spreadsheet to be kept. The exchange signs the
 document (a letter to the client), so that whoever has the exchange's public key can check years later that it said so.
 """
 
@@ -17,8 +18,11 @@ import psycopg
 
 from ringfence.errors import Language, RingfenceError
 from ringfence.links import Letter, LetterBox
+from ringfence.margin.rulebook import read_rules
 from ringfence.margin.statement import Statement, statement
 from ringfence.money import grouped, render, unit
+from ringfence.reports.sections import Section, sections
+from ringfence.reports.workbook import Workbook
 
 _CNY = unit("CNY")
 _WIDTH = 46
@@ -34,12 +38,14 @@ _LINES: tuple[tuple[str, bool, dict[Language, str]], ...] = (
     ("deferred_minor", True, {"en": "Deferred fee", "zh": "递延补偿费"}),
     ("sold_minor", True, {"en": "Metal sold", "zh": "收到的货款"}),
     ("bought_minor", True, {"en": "Metal bought", "zh": "支付的货款"}),
+    ("penalty_minor", True, {"en": "Delivery penalty", "zh": "交割违约金"}),
     ("covered_minor", True, {"en": "Covered by guarantee or reserve", "zh": "保证基金或风险准备金补入"}),
     ("other_minor", True, {"en": "Other", "zh": "其他"}),
     ("closing_minor", False, {"en": "Closing balance", "zh": "当日结存"}),
 )
+LINE_WORDS: dict[str, dict[Language, str]] = {name: words for name, _, words in _LINES}
 # Lines that stand only where there is something in them.
-_ONLY_IF = ("sold_minor", "bought_minor", "covered_minor", "other_minor")
+_ONLY_IF = ("sold_minor", "bought_minor", "penalty_minor", "covered_minor", "other_minor")
 _WORDS: dict[str, dict[Language, str]] = {
     "title": {"en": "Statement", "zh": "结算单"},
     "client": {"en": "Client", "zh": "客户"},
@@ -84,12 +90,15 @@ class Holding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A statement with whose it is, what was held at its end, and the posting of the exchange's book up to which it is known."""
+    """A statement with whose it is, what was held at its end, what stands behind its lines, and the posting of the exchange's book
+    up to which it is known.
+    """
 
     statement: Statement
     title: str
     member: str
     holdings: tuple[Holding, ...]
+    sections: tuple[Section, ...]
     version: int
 
     def lines(self, language: Language) -> list[tuple[str, str]]:
@@ -138,12 +147,11 @@ class Paper:
         parts += [_row(*line) for line in self.lines(language)]
         bound = self.bound(language)
         parts += ["", *([_row(*line) for line in bound] or [_WORDS["not-settled"][language]])]
-        parts += ["", _WORDS["positions"][language]]
-        for holding in self.holdings:
-            both = f"+{holding.long_lots} / \u2212{holding.short_lots}"
-            parts.append(_row(f"  {holding.contract}", both))
+        for section in self.sections:
+            if section.rows:
+                parts += ["", *_table(section, language)]
         if not self.holdings:
-            parts.append("  " + _WORDS["no-positions"][language])
+            parts += ["", _WORDS["positions"][language], "  " + _WORDS["no-positions"][language]]
         return "\n".join([*parts, "", self.note(language)])
 
     def document(self) -> dict[str, Any]:
@@ -167,6 +175,7 @@ class Paper:
                 "risk_degree": funds.risk_percent,
             },
             "positions": [holding._asdict() for holding in self.holdings],
+            "sections": {section.name: section.document() for section in self.sections},
             "postings": made.postings,
             "version": self.version,
         }
@@ -177,12 +186,7 @@ class Paper:
         def table(rows: list[tuple[str, str]]) -> str:
             return "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
 
-        held = "".join(
-            f"<tr><th>{escape(one.contract)}</th><td>{one.long_lots}</td><td>{one.short_lots}</td></tr>"
-            for one in self.holdings
-        )
         words = {name: said[language] for name, said in _WORDS.items()}
-        heads = f"<tr><th>{words['contract']}</th><td>{words['long']}</td><td>{words['short']}</td></tr>"
         bound = self.bound(language)
         return (
             f'<!doctype html><html lang="{"zh-CN" if language == "zh" else "en"}"><meta charset="utf-8">'
@@ -190,9 +194,21 @@ class Paper:
             f"<h1>{words['title']}</h1><table>{table(self.heading(language))}</table>"
             f"<table>{table(self.lines(language))}</table>"
             + (f"<table>{table(bound)}</table>" if bound else f"<p>{words['not-settled']}</p>")
-            + f"<h2>{words['positions']}</h2><table>{heads}{held}</table>"
+            + "".join(_section_html(section, language) for section in self.sections if section.rows)
+            + ("" if self.holdings else f"<h2>{words['positions']}</h2><p>{words['no-positions']}</p>")
             + f'<p class="note">{escape(self.note(language))}</p>'
         )
+
+    def xlsx(self, language: Language) -> bytes:
+        """The same as a spreadsheet."""
+        book = Workbook(language, f"{_WORDS['title'][language]} {self.statement.client} {self.statement.day}")
+        bound = self.bound(language) or [(_WORDS["not-settled"][language], "")]
+        blocks = (self.heading(language), self.lines(language), bound, [(self.note(language), "")])
+        book.lines(_WORDS["title"][language], blocks)
+        for section in self.sections:
+            if section.rows:
+                book.section(section)
+        return book.bytes()
 
     def pdf(self, language: Language) -> bytes:
         """The same as PDF. Errors: NoPdf where what makes it is not installed."""
@@ -215,11 +231,46 @@ table { width: 100%; border-collapse: collapse; margin-bottom: 6mm; font-variant
 th { text-align: left; font-weight: normal } td { text-align: right }
 th, td { border-bottom: .3pt solid #c9ccd2; padding: 1.2mm 0 }
 .note { color: #565d69; font-size: 9pt }
+.rows { font-size: 7.5pt; line-height: 1.4 } .rows th, .rows td { padding: .8mm 1mm } .rows .left { text-align: left }
+.rows thead th { color: #565d69; text-align: right } .rows thead .left { text-align: left } .rows .total td { border-top: .6pt solid #15181e; font-weight: 600 }
 """
 
 
 def _fetch_nothing(url: str, *arguments: Any, **more: Any) -> dict[str, Any]:
     raise ValueError(f"a statement fetches nothing, and not {url}")
+
+
+def _section_html(section: Section, language: Language) -> str:
+    left = [column.kind in ("text", "word", "day") for column in section.columns]
+
+    def cells(row: list[str], name: str) -> str:
+        return "".join(
+            f"<{name}{' class=left' if at_left else ''}>{escape(value)}</{name}>"
+            for value, at_left in zip(row, left, strict=True)
+        )
+
+    head = cells([column.words[language] for column in section.columns], "th")
+    shown = section.shown(language)
+    body = "".join(
+        f"<tr{' class=total' if number >= len(section.rows) else ''}>{cells(row, 'td')}</tr>"
+        for number, row in enumerate(shown)
+    )
+    return f"<h2>{section.words[language]}</h2><table class=rows><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _table(section: Section, language: Language) -> list[str]:
+    """A section for a terminal: its columns as wide as what is in them, figures to the right."""
+    rows = [[column.words[language] for column in section.columns], *section.shown(language)]
+    widths = [max(_columns(row[place]) for row in rows) for place in range(len(section.columns))]
+
+    def line(row: list[str]) -> str:
+        cells = []
+        for value, width, column in zip(row, widths, section.columns, strict=True):
+            room = " " * (width - _columns(value))
+            cells.append(value + room if column.kind in ("text", "word", "day") else room + value)
+        return ("  " + "  ".join(cells)).rstrip()
+
+    return [section.words[language], *map(line, rows)]
 
 
 def _shown(amount_minor: int, *, moves: bool = False) -> str:
@@ -256,7 +307,8 @@ def make_paper(connection: psycopg.Connection[Any], client: str, day: datetime.d
     ).fetchall()
     last = connection.execute("SELECT max(id) FROM exchange.posting").fetchone()
     title, member = row or (client, "")
-    return Paper(made, title, member, tuple(Holding(*one) for one in holdings), (last and last[0]) or 0)
+    behind = tuple(sections(connection, client, day, read_rules(connection)))
+    return Paper(made, title, member, tuple(Holding(*one) for one in holdings), behind, (last and last[0]) or 0)
 
 
 def settled_days(connection: psycopg.Connection[Any]) -> list[datetime.date]:

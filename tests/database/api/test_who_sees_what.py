@@ -102,7 +102,7 @@ def test_a_statement_is_made_of_the_postings(api: Api) -> None:
     said = api.get("ann", f"/v1/clients/m1-ann/statements/{DAY}")
     assert said == {
         "client": "m1-ann", "day": str(DAY), "unit": "CNY", "opening": "0.00", "paid_in": "100.00", "taken_out": "-30.00",
-        "realised": "0.00", "marked": "0.00", "fee": "0.00", "deferred": "0.00", "covered": "0.00", "other": "0.00",
+        "realised": "0.00", "marked": "0.00", "fee": "0.00", "deferred": "0.00", "sold": "0.00", "bought": "0.00", "penalty": "0.00", "covered": "0.00", "other": "0.00",
         "closing": "70.00", "postings": 2, "funds": None,
     }  # fmt: skip
     before = api.get("ann", "/v1/clients/m1-ann/statements/2020-03-05")

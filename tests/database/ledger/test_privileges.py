@@ -30,7 +30,7 @@ MEMBER_READS = {
     for table in (
         "unit", "kind", "route", "party", "account", "grants", "binding", "posting", "entry", "hold", "journal", "balances", "member_total",
     )
-} | {f"exchange_margin.{table}" for table in ("rule", "trading_closed", "planned", "settled", "price", "lot", "closed", "orders", "cancelled", '"position"', "requirement", "tender", "tender_cancelled", "tender_count")} | {
+} | {f"exchange_margin.{table}" for table in ("rule", "trading_closed", "planned", "settled", "price", "lot", "closed", "orders", "cancelled", '"position"', "requirement", "tender", "tender_cancelled", "tender_count", "fill")} | {
     f"exchange_requests.{table}" for table in ("client_key", "withdrawal", "step", "stopped", "undecided")
 }  # fmt: skip
 REQUESTS_OF_CLERK = {f"exchange_requests.{name}" for name in ("audit", "refuse", "stop")}

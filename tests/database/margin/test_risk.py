@@ -15,7 +15,7 @@ from ringfence.calendar import SHANGHAI
 from ringfence.cli import app
 from ringfence.custody import Circle, Deposit, Transfers
 from ringfence.database import Store
-from ringfence.margin import market, rules
+from ringfence.margin import market, one_sided, rules
 from ringfence.margin.day_end import DayEnd
 from ringfence.margin.exposure import calls, read_book
 from ringfence.margin.flags import dealt, flags, moved
@@ -138,3 +138,62 @@ def test_trades_with_each_other_are_seen_against_the_settlement_price(evening: t
     assert flags([deal], {}) == []
     [found] = flags([deal._replace(day=DAY + datetime.timedelta(n)) for n in range(3)], {})
     assert (found.pattern, found.client, found.amount_minor) == ("one-way", "m2-cy", 3 * 30 * 25100)
+
+
+def test_a_market_that_ends_three_days_at_its_limit_lets_out_who_could_not_get_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ann is short of 30 lots from before, Cy long; Bo sells Di one more at the upper limit on each of three days."""
+    with opened(store) as (circle, transfers):
+        for client in CLIENTS:
+            pay_in(circle, client, client, 60_000_00)
+        price = 411000
+        limits: list[int] = []
+        for number, day in enumerate((DAY, MONDAY, datetime.date(2020, 3, 10)), 1):
+            circle.open_day(day)
+            orders = Orders(circle, market=market.load())
+            limit = rules.load().contract(SILVER, day).price_limits(price)[1]
+            assert limit is not None
+            wished = [
+                Order(f"s{number}", "m1-bo", SILVER, "sell", "open", 1, limit),
+                Order(f"b{number}", "m2-di", SILVER, "buy", "open", 1, limit),
+            ]
+            trades = [
+                Trade(f"t{number}", SILVER, "m2-di", "open", "m1-bo", "open", 1, limit, f"b{number}", f"s{number}")
+            ]
+            if number == 1:
+                wished += [
+                    Order("s", "m1-ann", SILVER, "sell", "open", 30, 411000),
+                    Order("b", "m2-cy", SILVER, "buy", "open", 30, 411000),
+                ]
+                trades.insert(0, Trade("t", SILVER, "m2-cy", "open", "m1-ann", "open", 30, 411000, "b", "s"))
+            if number == 3:
+                # Ann wants out, and Bo does not any more.
+                wished += [
+                    Order("out", "m1-ann", SILVER, "buy", "close", 30, limit),
+                    Order("bo", "m1-bo", SILVER, "buy", "close", 1, limit),
+                ]
+            morning = datetime.datetime.combine(day, datetime.time(10, 0), SHANGHAI)
+            assert [placed.refusal for placed in orders.place(wished, morning)] == [None] * len(wished)
+            orders.fill(day, trades)
+            if number == 3:
+                orders.cancel(["bo"])
+            settled = {SILVER: market.SettlementPrice(price, limit, market.Direction.NONE)}
+            DayEnd(circle, prices={day: settled}.__getitem__).settle(day, transfers)
+            [streak] = one_sided.streaks(circle.clerk.connection, RULES, day)
+            assert (streak.contract, streak.way, streak.days, streak.limit_minor) == (SILVER, "up", number, limit)
+            price, limits = limit, [*limits, limit]
+        wanting = one_sided.wanting(circle.clerk.connection, RULES, streak)
+    assert wanting.wanted == {"m1-ann": 30}
+    gains = [price - 411000, (3 * price - sum(limits)) // 3]
+    assert wanting.holders == [one_sided.Holder("m2-cy", 30, gains[0]), one_sided.Holder("m2-di", 3, gains[1])]
+    # 10 % are gained by Cy alone.
+    assert gains[0] * 10 >= price > gains[1] * 10
+    monkeypatch.setenv("RINGFENCE_DATABASE_URL", store.url)
+    monkeypatch.setenv("RINGFENCE_STORE", str(store.folder))
+    done = CliRunner().invoke(app, ["risk", "one-sided", "--json"])
+    assert json.loads(done.output)["reductions"] == [
+        {"contract": SILVER, "loser": "m1-ann", "winner": "m2-cy", "band": 1, "lots": 30}
+    ]
+    assert "forced reduction" in CliRunner().invoke(app, ["risk", "one-sided"]).output
+    assert "无合约" in CliRunner().invoke(app, ["risk", "one-sided", "--day", "2020-03-05", "--language", "zh"]).output
