@@ -36,7 +36,7 @@ SETTLEMENT = "margin/migrations/0001_settlement.sql"
 ORDERS = "margin/migrations/0002_orders.sql"
 STAGES = "margin/migrations/0003_stages.sql"
 CHECKS = "margin/order_checks.py"
-SPOT = "margin/migrations/0004_spot.sql"
+SPOT = "margin/migrations/0008_paid_by_number.sql"
 DELIVERY = "margin/migrations/0005_delivery.sql"
 
 
@@ -213,7 +213,8 @@ MUTATIONS = (
     Mutation("metal is paid for out of what is free", "margin/planning.py", "had + clients.change - clients.margin", "had + clients.change"),
     Mutation("metal that is bound is not delivered", "margin/day_end.py", "held.available_minor for held in holdings", "held.balance_minor for held in holdings"),
     Mutation("a kind is kept in its units", "ledger/sql/040_register.sql", "AND (kind.units IS NULL OR unit.id = ANY (kind.units)) ", ""),
-    Mutation("a spot trade is booked with its payment", SPOT, "WHERE EXISTS (SELECT FROM rule", "WHERE false AND EXISTS (SELECT FROM rule"),
+    Mutation("a spot trade is booked with its payment", SPOT, "    WHERE (m.paid_by IS NOT NULL) <> EXISTS", "    WHERE false AND (m.paid_by IS NOT NULL) <> EXISTS"),
+    Mutation("a spot trade's payment is its own", SPOT, "WHERE p.id = m.paid_by) IS DISTINCT FROM", "WHERE p.id = m.paid_by) IS NULL AND '' IS DISTINCT FROM"),
     Mutation("a part of the proceeds is kept back", "margin/funds.py", " - (np.asarray(proceeds) - reusable)", ""),
     Mutation("proceeds leave tomorrow", "margin/funds.py", "np.asarray(realised)) - reusable", "np.asarray(realised))"),
     Mutation("metal received leaves tomorrow", "margin/metal.py", "self.available_minor - self.received_minor", "self.available_minor"),

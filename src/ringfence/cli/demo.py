@@ -41,6 +41,8 @@ _WORDS: dict[str, dict[str, str]] = {
     },
     "calls": {"en": "clients called for margin", "zh": "追加保证金人次"},
     "covers": {"en": "losses covered by a guarantee or the reserve", "zh": "由保证基金或准备金代付次数"},
+    "delivered": {"en": "deliveries of metal against money", "zh": "实物交割笔数"},
+    "defaulted": {"en": "deliveries that somebody defaulted on", "zh": "交割违约笔数"},
     "seconds": {"en": "seconds", "zh": "秒"},
     "book": {"en": "book", "zh": "账簿"},
     "accounts": {"en": "accounts", "zh": "账户"},
@@ -198,6 +200,8 @@ def _figures(store: Store, result: Result, verdict: CircleVerdict) -> dict[str, 
         "refused": result.refused,
         "margin_calls": result.margin_calls,
         "covers": result.covers,
+        "delivered": result.delivered,
+        "defaulted": result.defaulted,
         "books": book_figures(store, [book.ledger for book in verdict.books]),
         "verify": as_figures(verdict),
         "seconds": result.microseconds / 1_000_000,
@@ -224,6 +228,8 @@ def _report(
         ("refused", figures["refused"]),
         ("calls", figures["margin_calls"]),
         ("covers", figures["covers"]),
+        ("delivered", figures["delivered"]),
+        ("defaulted", figures["defaulted"]),
     ):
         table.add_row(_WORDS[word][language], f"{figure:,}")
     table.add_row(_WORDS["seconds"][language], f"{result.microseconds / 1_000_000:.1f}")

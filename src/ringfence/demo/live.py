@@ -37,6 +37,7 @@ from ringfence.margin import market as markets
 from ringfence.margin.day_end import DayEnd
 from ringfence.margin.orders import Orders
 from ringfence.margin.positions import Trade
+from ringfence.margin.tenders import TenderAsked, Tenders
 
 SECONDS_A_DAY = 60.0
 # Of a day, the session; the settlement and the night are the rest.
@@ -133,6 +134,7 @@ class _Market:
         self._transfers = Transfers(circle)
         self._day_end = DayEnd(circle)
         self._orders = Orders(circle, self._day_end.rules, markets.load())
+        self._tenders = Tenders(circle, self._day_end.rules, markets.load())
 
     def session(self, day: datetime.date, moves: int) -> Iterator[_Step]:
         """The steps of a day's session, about so many, in an order that follows from the day and the seed."""
@@ -150,7 +152,7 @@ class _Market:
         places = sorted(rng.sample(range(len(steps) + len(trades)), len(trades)))
         for place, step in zip(places, trades, strict=True):
             steps.insert(place, step)
-        return iter(steps)
+        return iter([*steps, partial(self._tender, wishes.tenders)])
 
     def settle(self, day: datetime.date) -> None:
         """The evening: fees are paid out at the end of a month, and everything is settled and closed."""
@@ -179,6 +181,9 @@ class _Market:
             order = one.order
             value = self._day_end.rules.contract(order.contract, day).value_minor(order.lots, order.price_minor)
             self._refusals.tell(order.client, value, "K8", one.reason, bank=self._clients[order.client].bank)
+
+    def _tender(self, tenders: Sequence[TenderAsked]) -> None:
+        self._tenders.make(tenders)
 
     # -- coming and going -----------------------------------------------------------------------------------------------
 

@@ -25,10 +25,12 @@ from ringfence.custody import (
     Refused,
     Transfers,
     create_circle,
+    open_metal,
     require_untouched,
 )
 from ringfence.custody.requests import SCHEMA as REQUESTS
 from ringfence.database import SchemaChanged, Store, drop_ledger, ledgers, migrate_ledger, sql_files
+from ringfence.demo.delivering import receipts, with_metal
 from ringfence.demo.people import (
     BANKS,
     FEES_PER_CLIENT_MINOR,
@@ -50,8 +52,10 @@ from ringfence.links import letters_schema
 from ringfence.margin import market as markets
 from ringfence.margin.day_end import SCHEMA, DayEnd, create_day_end
 from ringfence.margin.kept_plan import DaySettled
+from ringfence.margin.metal import Metal
 from ringfence.margin.orders import Orders
 from ringfence.margin.positions import Trade
+from ringfence.margin.tenders import Tenders
 
 FIRST_DAY = datetime.date(2020, 3, 6)
 MOST_CLIENTS = 100_000
@@ -148,6 +152,8 @@ class Result:
     refused: int
     margin_calls: int
     covers: int
+    delivered: int
+    defaulted: int
     checks: int
     failures: int
     transit_nonzero: int
@@ -175,7 +181,7 @@ def run(
         watch = watch or Watch()
         with Circle(store, BANKS, watch) as circle, EquationReader(store, BANKS) as reader:
             watch.reader = reader
-            return _Run(administrator, circle, plan, watch, show).live(went_on=went_on)
+            return _Run(store, administrator, circle, plan, watch, show).live(went_on=went_on)
 
 
 @contextlib.contextmanager
@@ -227,12 +233,14 @@ def _create(store: Store) -> None:
 class _Run:
     def __init__(
         self,
+        store: Store,
         administrator: psycopg.Connection[Any],
         circle: Circle,
         plan: Plan,
         watch: Watch,
         show: Callable[[DayDone], None],
     ) -> None:
+        self._store = store
         self._memory = administrator
         self._circle = circle
         self._plan = plan
@@ -241,9 +249,12 @@ class _Run:
         self._people: list[Person] = people(plan.clients, plan.seed)
         self._day_end = DayEnd(circle)
         self._orders = Orders(circle, self._day_end.rules, markets.load())
+        self._tenders = Tenders(circle, self._day_end.rules, markets.load())
 
     def live(self, *, went_on: bool) -> Result:
         self._circle.register(MEMBERS, [person.client for person in self._people])
+        open_metal(self._store, with_metal(self._people), self._watch)
+        self._circle.refresh()
         self._circle.limit("withdrawal", Caps(per_item_minor=WITHDRAWAL_LIMIT_MINOR))
         self._circle.limit("fee", Caps(per_day_minor=FEES_PER_CLIENT_MINOR * len(self._people)))
         self._circle.limit("left-over", Caps(per_day_minor=LEFT_OVER_PER_CLIENT_MINOR * len(self._people)))
@@ -257,7 +268,7 @@ class _Run:
         ).fetchone()
         assert lived is not None
         refused, checks, failures, transit_nonzero, microseconds = map(int, lived)
-        calls, covers = self._day_end.totals()
+        calls, covers, delivered, defaulted = self._day_end.totals()
         return Result(
             self._plan,
             went_on,
@@ -265,6 +276,8 @@ class _Run:
             refused,
             calls,
             covers,
+            delivered,
+            defaulted,
             checks,
             failures,
             transit_nonzero,
@@ -279,6 +292,7 @@ class _Run:
             for member in MEMBERS:
                 self._circle.counter[member.bank].put_up_guarantee(day, member.name, GUARANTEE_MINOR)
             self._circle.counter[RESERVE_BANK].fill_reserve(day, RESERVE_MINOR)
+            Metal(self._circle).bring_in(receipts(self._people))
         # Whatever an interrupted day left on its way is finished first.
         transfers.take_over()
         turned_down: list[Refused] = [
@@ -288,6 +302,7 @@ class _Run:
         withdrawable = {client: funds.withdrawable_minor for client, funds in self._day_end.funds(day).items()}
         turned_down += transfers.withdraw(day, wishes.withdrawals, withdrawable, second=lambda withdrawal: True)
         turned_away = self._trade(day, wishes.trades)
+        self._tenders.make(wishes.tenders)
         if last_of_month(day):
             turned_down += transfers.pay_out_fees(day, f"fees:{day}", RESERVE_BANK)
         settled = self._day_end.settle(day, transfers)

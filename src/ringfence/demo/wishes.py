@@ -2,21 +2,22 @@
 
 Money is paid in, by those who are called for margin and some who want to trade more; money is taken out, now and then by
 somebody who asks for too much or for another's account; and pairs of clients trade at prices between the day's real low
-and high. A client that let a call go by is closed out against others first. Wishes are only wishes: the audit and the
-kernel decide what becomes of them.
+and high. A client that let a call go by is closed out against others first. Some who hold positions tender for delivery. Wishes
+are only wishes: the audit and the kernel decide what becomes of them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
 from ringfence import calendar
 from ringfence.custody import Deposit, Withdrawal
+from ringfence.demo.delivering import Tendering
 from ringfence.demo.people import Person
 from ringfence.margin.contracts import Contract
 from ringfence.margin.day_end import DayEnd
@@ -24,6 +25,7 @@ from ringfence.margin.funds import Funds
 from ringfence.margin.market import Market, Quote, QuoteUnknown
 from ringfence.margin.positions import ClientContract, Position, Trade
 from ringfence.margin.rules import Rules
+from ringfence.margin.tenders import TenderAsked
 from ringfence.money import Rate
 
 _RECKLESS_PERCENT = 90
@@ -39,6 +41,7 @@ class Wishes:
     deposits: tuple[Deposit, ...]
     withdrawals: tuple[Withdrawal, ...]
     trades: tuple[Trade, ...]
+    tenders: tuple[TenderAsked, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Write them down."""
@@ -47,6 +50,7 @@ class Wishes:
             "deposits": [asdict(deposit) for deposit in self.deposits],
             "withdrawals": [asdict(withdrawal) for withdrawal in self.withdrawals],
             "trades": [asdict(trade) for trade in self.trades],
+            "tenders": [asdict(tender) for tender in self.tenders],
         }
 
     @classmethod
@@ -57,15 +61,17 @@ class Wishes:
             deposits=tuple(Deposit(**deposit) for deposit in written["deposits"]),
             withdrawals=tuple(Withdrawal(**withdrawal) for withdrawal in written["withdrawals"]),
             trades=tuple(Trade(**trade) for trade in written["trades"]),
+            tenders=tuple(TenderAsked(**tender) for tender in written["tenders"]),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Morning:
-    """How everybody stands before the day: funds, positions, and who was called for how much the evening before."""
+    """How everybody stands before the day: funds, positions, metal that is free, and who was called for how much the evening before."""
 
     funds: Mapping[str, Funds]
     positions: Mapping[ClientContract, Position]
+    metal: Mapping[tuple[str, str], int]
     calls: Mapping[str, int]
 
 
@@ -79,6 +85,7 @@ def morning(day_end: DayEnd, day: datetime.date) -> Morning:
     return Morning(
         funds=day_end.funds(day),
         positions=day_end.positions(),
+        metal={(held.client, held.metal): held.available_minor for held in day_end.metal()},
         calls={client: call for client, (_, call) in day_end.requirements().items() if call},
     )
 
@@ -100,6 +107,7 @@ class _Day:
         evening = calendar.load().previous_trading_day(day)
         self._evening = {code: rules.contract(code, evening) for code in _LARGEST_TRADE_LOTS}
         self._contracts = [rules.contract(code, day) for code in _LARGEST_TRADE_LOTS]
+        self._seed = seed
         self._rng = Random(f"{seed}:{day}")
         self._first = not morning.positions and not any(funds.equity_minor for funds in morning.funds.values())
         # What each can still stake today, and what it holds while the day goes on.
@@ -113,7 +121,17 @@ class _Day:
         for traded in self._contracts:
             with contextlib.suppress(QuoteUnknown):  # suspended for the day
                 self._trade(traded, self._market.quote(self._day, traded.code))
-        return Wishes(arrivals, tuple(deposits), tuple(withdrawals), tuple(self._trades))
+        return Wishes(arrivals, tuple(deposits), tuple(withdrawals), tuple(self._trades), tuple(self._tenders()))
+
+    def _tenders(self) -> Iterator[TenderAsked]:
+        """After the trades, from what is held then."""
+        day = Tendering(
+            self._day, self._people, self._seed, self._held, self._morning.metal, lambda name: self._free.get(name, 0)
+        )
+        for traded in self._contracts:
+            if traded.trades:
+                price = self._market.prices(self._day)[traded.code]
+                yield from day.tender(traded, price.settlement_minor, price.direction)
 
     # -- money ------------------------------------------------------------------------------------------------------
 

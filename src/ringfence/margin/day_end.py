@@ -30,7 +30,7 @@ from ringfence.margin.delivery import Tender, amounts, count, match
 from ringfence.margin.funds import Funds
 from ringfence.margin.kept_plan import DaySettled, kept_prices, read_plan, requirements, write_plan
 from ringfence.margin.market import SettlementPrice
-from ringfence.margin.metal import against_payment, holdings
+from ringfence.margin.metal import Holding, against_payment, holdings
 from ringfence.margin.opening import Opening, read_opening
 from ringfence.margin.order_state import cancel_rest, states
 from ringfence.margin.planning import LEFT_OVER, PENALTY, Backing, MatchOf, Piece, conditions, plan
@@ -148,13 +148,19 @@ class DayEnd:
         )
         return {client: (margin, call) for client, margin, call in rows}
 
-    def totals(self) -> tuple[int, int]:
-        """How many margin calls and covers there were on all planned days."""
-        ((calls, covers),) = self._rows(
+    def metal(self) -> list[Holding]:
+        """What clients have in the vault."""
+        return holdings(self._connection)
+
+    def totals(self) -> tuple[int, int, int, int]:
+        """How many margin calls, covers, deliveries and defaults on them there were on all planned days."""
+        ((calls, covers, delivered, defaulted),) = self._rows(
             "SELECT (SELECT count(*) FROM exchange_margin.requirement WHERE call_minor > 0), "
-            "(SELECT count(*) FROM exchange_margin.piece WHERE bank IS NOT NULL)"
+            "(SELECT count(*) FROM exchange_margin.piece WHERE bank IS NOT NULL), "
+            "count(*) FILTER (WHERE outcome = 'delivered'), count(*) FILTER (WHERE outcome <> 'delivered') "
+            "FROM exchange_margin.delivery"
         )
-        return calls, covers
+        return calls, covers, delivered, defaulted
 
     def funds(self, day: datetime.date, clients: Sequence[str] | None = None) -> dict[str, Funds]:
         """Every client's funds during `day`, or some clients': the margin of the evening before, and of what was opened since.

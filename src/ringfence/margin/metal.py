@@ -24,6 +24,7 @@ import psycopg
 from ringfence.custody import EXCHANGE, METALS, VAULT, Exchange, deciding
 from ringfence.errors import BadInput
 from ringfence.ledger import AccountName, Action, Instruction, Ledger
+from ringfence.margin.order_state import post_all
 from ringfence.money import grouped, unit
 
 
@@ -113,13 +114,14 @@ def received_today(
         SELECT b.owner, b.unit, r.amount
         FROM exchange.balances AS b
         CROSS JOIN LATERAL (
+            -- Entry by entry of the day, and each one's posting by its number: never a join, which might read all postings.
             SELECT sum(e.amount)::bigint AS amount
             FROM exchange.entry AS e
-            JOIN exchange.posting AS p ON p.id = e.id / 8
-            JOIN exchange.route AS r ON r.id = p.route AND r.name = %(route)s
             WHERE e.account = b.account AND e.amount > 0 AND e.id >= 8 * (
                 SELECT t.first_posting FROM exchange.batch AS t WHERE t.day >= (SELECT day FROM exchange.head)
                 ORDER BY t.day, t.id LIMIT 1)
+                AND (SELECT p.route FROM exchange.posting AS p WHERE p.id = e.id / 8)
+                    = (SELECT r.id FROM exchange.route AS r WHERE r.name = %(route)s)
         ) AS r
         WHERE b.kind = %(kind)s AND (%(clients)s::text[] IS NULL OR b.owner = ANY (%(clients)s)) AND r.amount IS NOT NULL
         """,
@@ -263,7 +265,6 @@ def require_account(ledger: Ledger, client: str, metal: str) -> None:
 
 
 def _carry_out(ledger: Ledger, asked: Sequence[Instruction]) -> None:
-    for outcome in ledger.post(asked, whole=True).outcomes:
-        if outcome.refusal:
-            reasons = outcome.refusal.reason("en"), outcome.refusal.reason("zh")
-            raise BadInput(outcome.instruction.ref, outcome.instruction.route, *reasons)
+    """Post them, all or none. Errors: as post_all."""
+    with ledger.connection.transaction():
+        post_all(ledger, asked)

@@ -44,10 +44,7 @@ class Judge:
         funds = standing(self._connection, day, sorted(self._clients), rules)
         self._available = {name: found.available_minor for name, found in funds.items()}
         self._closable = closable(self._connection, day, sorted(self._clients))
-        self._metal = {
-            (held.client, held.metal): held.available_minor
-            for held in holdings(self._connection, sorted(self._clients))
-        }
+        self._metal: dict[tuple[str, str], int] | None = None
         self._evening: datetime.date = (
             self._connection.execute("SELECT max(day) FROM exchange_margin.planned").fetchall()[0][0] or day
         )
@@ -134,6 +131,9 @@ class Judge:
             # By the lot, so that what each fill gives back pays for it.
             needed = order.lots * (lot + traded.fee.of_lot_at_most(lot))
             return self.Need(self._take_cash(order, needed, "price and fee", "货款与手续费"))
+        if self._metal is None:
+            held = holdings(self._connection, sorted(self._clients))
+            self._metal = {(one.client, one.metal): one.available_minor for one in held}
         weight, there = traded.metal_minor(order.lots), self._metal[order.client, metal]
         if weight > there:
             free = grams(there, metal)

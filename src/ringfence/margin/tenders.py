@@ -84,8 +84,8 @@ def tenders_of(
         """
         SELECT t.tender_no, t.client, t.contract, t.side, t.lots, t.neutral, t.day, t.number, t.reserved_minor, t.held_in, t.hold,
             EXISTS (SELECT FROM exchange_margin.tender_cancelled AS c WHERE c.tender_no = t.tender_no),
-            coalesce((SELECT sum(m.lots) FROM exchange_margin.trade AS m
-                WHERE t.tender_no IN (m.buyer_tender, m.seller_tender)), 0)::integer
+            coalesce((SELECT sum(m.lots) FROM exchange_margin.trade AS m WHERE m.buyer_tender = t.tender_no), 0)::integer
+                + coalesce((SELECT sum(m.lots) FROM exchange_margin.trade AS m WHERE m.seller_tender = t.tender_no), 0)::integer
         FROM exchange_margin.tender AS t
         WHERE (%(day)s::date IS NULL OR t.day = %(day)s) AND (%(client)s::text IS NULL OR t.client = %(client)s)
             AND (%(numbers)s::text[] IS NULL OR t.tender_no = ANY (%(numbers)s))

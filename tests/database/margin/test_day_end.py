@@ -23,6 +23,7 @@ from ringfence.database import Store
 from ringfence.demo.run import Plan, run
 
 LOT = {"Au(T+D)": 1000, "mAu(T+D)": 100, "Ag(T+D)": 1}
+METAL = {"Au(T+D)": ("AU9995", 1_000), "mAu(T+D)": ("AU9999", 1_000), "Ag(T+D)": ("AG9999", 1_000_000)}
 PLAN = Plan(days=30, clients=48, seed=11)
 
 
@@ -57,14 +58,19 @@ class Calculation:
         self.days = sorted({day for day, _ in self.prices})
         self.rates: dict[tuple[str, str], list[tuple[str, Fraction]]] = defaultdict(list)
         for row in table("rules.csv"):
-            if row["rule"] in ("margin", "fee", "deferred-fee") and row["value"] != "?":
+            if row["rule"] in ("margin", "fee", "deferred-fee", "penalty") and row["value"] != "?":
                 rate = Fraction(Decimal(row["value"].removesuffix("%"))) / 100
                 self.rates[row["rule"], row["contract"]].append((row["effective_from"], rate))
         self.trades = rows(
             store,
-            "SELECT day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor "
+            "SELECT day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor, buyer_tender IS NOT NULL "
             "FROM exchange_margin.trade ORDER BY number",
         )
+        self.metal: dict[tuple[str, str], int] = defaultdict(int)
+        for client, metal, amount in rows(
+            store, "SELECT owner, unit, amount FROM exchange.journal WHERE kind = 'client-metal' AND route = 'metal-in'"
+        ):
+            self.metal[client, metal] += amount
         self.cash: dict[str, int] = defaultdict(int)
         self.fees = 0
         self.left_over = 0
@@ -80,9 +86,9 @@ class Calculation:
         return Fraction(Decimal(self.prices[known[-1], contract]["wavg"])) * 100
 
     def trade(self, day: str) -> None:
-        for _, _, contract, buyer, buyer_offset, seller, seller_offset, lots, price in self.on(day):
+        for _, _, contract, buyer, buyer_offset, seller, seller_offset, lots, price, delivers in self.on(day):
             for client, side, offset in ((buyer, 1, buyer_offset), (seller, -1, seller_offset)):
-                fee = half_up(lots * LOT[contract] * price * self.rate("fee", contract, day))
+                fee = 0 if delivers else half_up(lots * LOT[contract] * price * self.rate("fee", contract, day))
                 self.cash[client] -= fee
                 self.fees += fee
                 if offset == "open":
@@ -127,6 +133,45 @@ class Calculation:
             for client, lots in held[-paying].items():
                 self.cash[client] += floor(lots * due)
                 self.left_over -= floor(lots * due)
+
+    def deliver(self, day: str, margin: dict[str, int]) -> list[tuple[str, str, str]]:
+        """Metal against money for what was tendered, out of what margin leaves; who cannot pays a penalty."""
+        free = defaultdict(int, {client: cash - margin.get(client, 0) for client, cash in self.cash.items()})
+        came: list[tuple[str, str, str]] = []
+        received: dict[tuple[str, str], int] = defaultdict(int)
+        for _, _, contract, giver, _, taker, _, lots, _, delivers in self.on(day):
+            if not delivers:
+                continue
+            metal, milligrams = METAL[contract]
+            value, weight = (
+                int(lots * LOT[contract] * self.settlement(contract, day)),
+                lots * LOT[contract] * milligrams,
+            )
+            gives, pays = self.metal[giver, metal] >= weight, free[taker] >= value
+            penalty = half_up(value * self.rate("penalty", contract, day))
+            if gives and pays:
+                self.metal[giver, metal] -= weight
+                received[taker, metal] += weight
+                self.cash[giver] += value
+                self.cash[taker] -= value
+                free[taker] -= value
+            elif gives != pays:
+                payer, payee = (giver, taker) if pays else (taker, giver)
+                self.cash[payer] -= penalty
+                self.cash[payee] += penalty
+                free[payer] -= penalty
+            came.append(
+                (
+                    giver,
+                    taker,
+                    {(True, True): "delivered", (False, True): "giver-defaults", (True, False): "taker-defaults"}.get(
+                        (gives, pays), "both-default"
+                    ),
+                )
+            )
+        for where, weight in received.items():
+            self.metal[where] += weight
+        return came
 
     def held(self, contract: str, side: int) -> dict[str, int]:
         found = {
@@ -174,6 +219,7 @@ def test_every_evening_comes_out_to_the_fen(lived: Store) -> None:
     }
 
     compared = 0
+    came: list[tuple[str, str, str, str]] = []
     for day in map(str, PLAN.trading_days()):
         for client, amount in moved[day].items():
             calculation.cash[client] += amount
@@ -181,12 +227,22 @@ def test_every_evening_comes_out_to_the_fen(lived: Store) -> None:
         calculation.mark(day)
         calculation.defer(day)
         margin = calculation.margin(day)
+        came += [(day, *one) for one in calculation.deliver(day, margin)]
         for client, balance in evenings[day].items():
             assert calculation.cash[client] == balance, (day, client)
             assert margin.get(client, 0) == margins.get((day, client), 0), (day, client)
             assert max(0, margin.get(client, 0) - balance) == called.get((day, client), 0), (day, client)
             compared += 1
     assert compared > 500
+    booked = rows(lived, "SELECT day::text, giver, taker, outcome FROM exchange_margin.delivery ORDER BY trade")
+    assert came == booked
+    assert {outcome for *_, outcome in booked} >= {"delivered"}
+    vault = rows(
+        lived, "SELECT owner, unit, balance FROM exchange.balances WHERE kind = 'client-metal' AND balance <> 0"
+    )
+    assert {(client, metal): weight for client, metal, weight in vault} == {
+        k: v for k, v in calculation.metal.items() if v
+    }
     assert called
     paid_out = rows(
         lived, "SELECT coalesce(sum(-amount), 0) FROM exchange.journal WHERE kind = 'fees-due' AND route = 'fee-payout'"
