@@ -1,4 +1,4 @@
-"""How the people of the demonstration deliver: every third has accounts for metal, some of them bring some, and now and then
+"""How the people of the demonstration deliver: every second has accounts for metal, half of them bring some, and now and then
 those who are long and those who are short tender.
 
 Whoever tenders does so that the side which tendered less is the one that the exchange really published to pay the deferred fee.
@@ -27,14 +27,14 @@ _MOST = 3
 
 def with_metal(people: Sequence[Person]) -> list[tuple[str, str]]:
     """Who has accounts for which metals: (client, metal)."""
-    return [(person.client.name, metal) for person in people[::3] for metal in METALS]
+    return [(person.client.name, metal) for person in people[::2] for metal in METALS]
 
 
 def receipts(people: Sequence[Person]) -> list[Consignment]:
     """What is brought to the vault before the first day."""
     return [
         Consignment(f"first:{person.client.name}:{metal}", person.client.name, metal, kilograms * _KILOGRAM)
-        for person in people[::6]
+        for person in people[::4]
         for metal, kilograms in _BRINGS.items()
     ]
 
@@ -51,7 +51,7 @@ class Tendering:
         metal: Mapping[tuple[str, str], int],
         spend: Callable[[str], int],
     ) -> None:
-        self._day, self._people, self._holds = day, people[::3], holds
+        self._day, self._people, self._holds = day, people[::2], holds
         self._metal, self._spend = dict(metal), spend
         self._spent: dict[str, int] = {}
         self._dice = Random(f"{seed}:{day}:tenders")

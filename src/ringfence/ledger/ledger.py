@@ -44,6 +44,7 @@ class RouteOf(NamedTuple):
     under: str | None
 
 
+_NO_PARTY = (0, None)
 _NO_ROUTE = RouteOf(0, "nobody", None, None)
 
 
@@ -151,7 +152,7 @@ class Ledger(Registry):
         keys = [asked.key for asked in instructions]
         if not all(keys):
             raise ValueError("a key that is empty")
-        routes, parties = self._routes, self._party_ids
+        routes, parties = self._routes, self._numbered_parties.fetch(asked.subject for asked in instructions)
         return (
             Int8Array.pack(accounts or [0]),
             Int4Array.pack(sides[0]),
@@ -160,7 +161,7 @@ class Ledger(Registry):
             _unless(0, sides[3], Int4Array.pack),
             _unless(0, [int(asked.action) for asked in instructions], Int2Array.pack),
             Int2Array.pack([routes.get(asked.route, _NO_ROUTE).number for asked in instructions]),
-            Int4Array.pack([parties.get(asked.subject, 0) for asked in instructions]),
+            Int4Array.pack([parties.get(asked.subject, _NO_PARTY)[0] for asked in instructions]),
             Int8Array.pack([_whole(asked.amount_minor) for asked in instructions]),
             _unless(0, [asked.hold or asked.reverses for asked in instructions], Int8Array.pack),
             TextArray.pack_text(keys, LONGEST["key"]),
@@ -215,7 +216,7 @@ class Ledger(Registry):
 
     def _source(self, bank: str) -> int:
         self.party(bank)
-        return self._party_ids[bank]
+        return self._numbered_parties[bank][0]
 
     def _outcome(
         self,

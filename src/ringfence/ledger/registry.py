@@ -22,6 +22,10 @@ from ringfence.database import Store
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger.declaration import role
 from ringfence.ledger.grant import GRANTS_QUERY, NO_CAPS, Binding, Caps, Grant, Power, Refused, Registered
+from ringfence.ledger.known import Known
+
+# From how many accounts on a ledger is not read whole when it is entered.
+LARGE = 20_000
 
 
 class UnknownAccount(RingfenceError):
@@ -91,18 +95,51 @@ class Registry:
     # -- who and what there is ------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Read again which parties and accounts are registered."""
-        parties = self.rows(
-            "SELECT p.id, p.name, p.role, m.name, p.identity, p.title "
-            "FROM {0}.party AS p LEFT JOIN {0}.party AS m ON m.id = p.member"
+        """Read again which parties and accounts are registered; of a large ledger when they are asked for."""
+        ((accounts,),) = self.rows("SELECT count(*) FROM (SELECT FROM {}.account LIMIT %s) AS a", (LARGE + 1,))
+        whole = accounts <= LARGE
+        self._numbered_parties = Known(self._read_parties, whole=whole)
+        self.parties: Mapping[str, Party] = Known(
+            lambda names: {name: party for name, (_, party) in self._read_parties(names).items()}, whole=whole
         )
-        self._party_ids: dict[str, int] = {name: number for number, name, *_ in parties}
-        self.parties = {row[1]: Party(*row[1:]) for row in parties}
-        accounts = self.rows("SELECT account, number, kind, owner, unit, ordinal FROM {}.balances")
-        self.names: dict[int, AccountName] = {account: AccountName(*name) for account, _, *name in accounts}
-        self.accounts: dict[AccountName, int] = {name: account for account, name in self.names.items()}
+        self.names: Mapping[int, AccountName] = Known(self._read_names, whole=whole)
+        self.accounts: Known[AccountName, int] = Known(self._read_accounts, whole=whole)
         # Accounts by the number under which a bank's client knows them.
-        self.numbered: dict[str, int] = {number: account for account, number, *_ in accounts if number}
+        self.numbered: Mapping[str, int] = Known(self._read_numbered, whole=whole)
+
+    def _read_parties(self, names: Sequence[str] | None) -> dict[str, tuple[int, Party]]:
+        rows = self.rows(
+            "SELECT p.id, p.name, p.role, m.name, p.identity, p.title "
+            "FROM {0}.party AS p LEFT JOIN {0}.party AS m ON m.id = p.member "
+            "WHERE %(names)s::text[] IS NULL OR p.name = ANY (%(names)s)",
+            {"names": None if names is None else list(names)},
+        )
+        return {row[1]: (row[0], Party(*row[1:])) for row in rows}
+
+    def _read_names(self, numbers: Sequence[int] | None) -> dict[int, AccountName]:
+        rows = self.rows(
+            "SELECT account, kind, owner, unit, ordinal FROM {}.balances "
+            "WHERE %(numbers)s::bigint[] IS NULL OR account = ANY (%(numbers)s)",
+            {"numbers": None if numbers is None else list(numbers)},
+        )
+        return {account: AccountName(*name) for account, *name in rows}
+
+    def _read_accounts(self, names: Sequence[AccountName] | None) -> dict[AccountName, int]:
+        if names is None:
+            return {name: account for account, name in self._read_names(None).items()}
+        rows = self.rows(
+            "SELECT b.account, b.kind, b.owner, b.unit, b.ordinal FROM unnest(%s::text[], %s::text[], %s::text[], %s::smallint[]) "
+            "AS w (kind, owner, unit, ordinal) JOIN {}.balances AS b USING (kind, owner, unit, ordinal)",
+            [list(column) for column in zip(*names, strict=True)],
+        )
+        return {AccountName(*name): account for account, *name in rows}
+
+    def _read_numbered(self, numbers: Sequence[str] | None) -> dict[str, int]:
+        rows = self.rows(
+            "SELECT number, id FROM {}.account WHERE number IS NOT NULL AND (%(numbers)s::text[] IS NULL OR number = ANY (%(numbers)s))",
+            {"numbers": None if numbers is None else list(numbers)},
+        )
+        return dict(rows)
 
     def account(self, kind: str, owner: str, unit: str = "CNY", ordinal: int = 1) -> int:
         """The id of an account. Errors: UnknownAccount."""
@@ -132,6 +169,8 @@ class Registry:
         Accounts that are opened `under` a grant receive nothing any more once it has ended. Parties come before whoever
         names them. Errors: Refused for a name that is not registered, a number or an account that is taken.
         """
+        parties, accounts = list(parties), list(accounts)
+        self.accounts.fetch(name for name, _ in accounts)
         document = {
             "parties": [
                 {name: value for name, value in p._asdict().items() if value is not None}

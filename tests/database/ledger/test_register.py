@@ -12,8 +12,20 @@ import pytest
 
 from ringfence.database import Store
 from ringfence.errors import BadInput
-from ringfence.ledger import AccountName, DeclaredOtherwise, Ledger, Party, Refused, Route, create_ledger
-from trial_ledger import DECLARATION, LEDGER, make_trial_ledger
+from ringfence.ledger import (
+    AccountName,
+    Control,
+    DeclaredOtherwise,
+    Instruction,
+    Ledger,
+    Party,
+    Refused,
+    Route,
+    UnknownAccount,
+    create_ledger,
+    registry,
+)
+from trial_ledger import DAY, DECLARATION, LEDGER, make_trial_ledger
 
 pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
 
@@ -144,3 +156,29 @@ def test_who_takes_over_nothing_cannot_say_that_it_did(store: Store) -> None:
         pytest.raises(psycopg.errors.InsufficientPrivilege, match="takes over no batches"),
     ):
         teller.execute(call.encode())
+
+
+def test_a_large_ledger_is_entered_without_reading_it_and_does_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "LARGE", 0)
+    with Ledger(store, LEDGER, "teller") as teller, Ledger(store, LEDGER, "registrar") as registrar:
+        small = {"ann", "bo", "cy"}
+        assert small <= set(registrar.parties)
+        path = (teller.account("outside", "world"), teller.account("wallet", "ann"))
+        wishes = [
+            Instruction("a", "arrival", "ann", path, 5, DAY),
+            Instruction("b", "arrival", "nobody", path, 5, DAY),
+            Instruction("c", "arrival", "bo", path, 5, DAY),
+        ]
+        outcomes = teller.post(wishes).outcomes
+        assert outcomes[0].posting
+        refused = [outcome.refusal.control for outcome in outcomes if outcome.refusal]
+        assert refused == [Control.PARTY, Control.CLIENT]
+        with pytest.raises(UnknownAccount, match="no account of kind wallet for dee"):
+            teller.account("wallet", "dee")
+        registrar.register(parties=[Party("dee", "client", "m2")], accounts=[(AccountName("wallet", "dee"), "62-dee")])
+        registrar.register(parties=[Party("dee", "client", "m2")], accounts=[(AccountName("wallet", "dee"), "62-dee")])
+        assert registrar.numbered["62-dee"] == registrar.account("wallet", "dee")
+        teller.refresh()
+        assert teller.names[teller.account("wallet", "dee")] == AccountName("wallet", "dee")
