@@ -38,6 +38,7 @@ STAGES = "margin/migrations/0003_stages.sql"
 CHECKS = "margin/order_checks.py"
 SPOT = "margin/migrations/0008_paid_by_number.sql"
 DELIVERY = "margin/migrations/0005_delivery.sql"
+FILLS = "margin/migrations/0007_fills.sql"
 
 
 DAY_TESTS = (
@@ -60,6 +61,9 @@ WATCHED_BY: dict[str, tuple[str, ...]] = {
     "margin/day_end.py": (*DELIVERY_TESTS, "tests/database/margin/test_stages.py"),
     SPOT: SPOT_TESTS,
     DELIVERY: DELIVERY_TESTS,
+    FILLS: ("tests/database/reports/test_sections.py",),
+    "margin/risk.py": ("tests/unit/margin/test_risk.py",),
+    "margin/exposure.py": ("tests/database/margin/test_risk.py",),
     "margin/funds.py": (*DAY_TESTS, *SPOT_TESTS),
     "margin/planning.py": (*DAY_TESTS, *DELIVERY_TESTS),
     **dict.fromkeys(("margin/day.py", "margin/lots.py", "margin/delivery.py"), DAY_TESTS),
@@ -186,7 +190,7 @@ MUTATIONS = (
     Mutation("a day is posted once it is covered", STAGES, "PRIMARY KEY REFERENCES covered", "PRIMARY KEY"),
     Mutation("a day is settled once it is posted", STAGES, ", ADD FOREIGN KEY (day) REFERENCES posted", ""),
     Mutation("an order is a registered client's", CHECKS, "if order.client not in self._clients:", "if False:"),
-    Mutation("an order is for a contract that trades", CHECKS, 'if traded.kind != "deferred" or not traded.trades:', "if False:"),
+    Mutation("an order is for a contract that trades", CHECKS, "if not traded.trades:", "if False:"),
     Mutation("an order has a largest size", CHECKS, "(most is not None and order.lots > most)", "False"),
     Mutation("an order is on the tick", CHECKS, "order.price_minor <= 0 or order.price_minor % traded.tick_minor", "order.price_minor <= 0"),
     Mutation("an order is not below the lower price limit", CHECKS, "order.price_minor < lowest or", "False or"),
@@ -229,8 +233,11 @@ MUTATIONS = (
     Mutation("what is counted was tendered", DELIVERY, "    IF EXISTS (\n        SELECT FROM tender AS t\n        WHERE t.day = NEW.day AND t.contract = NEW.contract AND NOT t.neutral", "    IF EXISTS (\n        SELECT FROM tender AS t\n        WHERE false"),
     Mutation("a match is of its tenders", DELIVERY, "IS DISTINCT FROM (m.day, m.contract, s.client, s.side, s.offs = 'open')", "IS NULL"),
     Mutation("no more is matched than was tendered", DELIVERY, "OR t.lots < (", "OR 0 > ("),
-    Mutation("matches come before the plan", DELIVERY, "p.day >= m.day", "false"),
     Mutation("matches come when trading is closed", DELIVERY, "NOT EXISTS (SELECT FROM trading_closed AS c WHERE c.day = m.day)", "false"),
+    Mutation("a guarantee pays for its own clients alone", "margin/risk.py", "np.minimum(shortfall, guarantees)", "np.minimum(shortfall, guarantees.sum())"),
+    Mutation("a call is open until trading opens", "margin/exposure.py", '"open" if now < due else', '"open" if True else'),
+    Mutation("a fill is seen by whose it is", FILLS, "USING (client IN (SELECT party.name FROM exchange.party))", "USING (true)"),
+    Mutation("a trade has both its sides", FILLS, "(VALUES (1, m.buyer, m.buyer_offset), (-1, m.seller, m.seller_offset)) AS s (side, client, offs);\n    RETURN NULL;", "(VALUES (1, m.buyer, m.buyer_offset)) AS s (side, client, offs);\n    RETURN NULL;"),
     Mutation("members see their own", "ledger/sql/090_privileges.sql", "USING (owner IN (SELECT party.id FROM {ledger}.party))", "USING (true)"),
 )  # fmt: skip
 

@@ -25,7 +25,7 @@ _PAGES: dict[Role, tuple[str, ...]] = {
     "exchange": _STAFF,
     "supervisor": _STAFF,
     "bank": ("mine", "journal", "ring"),
-    "member": ("mine", "clients", "journal", "ring"),
+    "member": ("mine", "risk", "clients", "journal", "ring"),
     "client": ("mine", "move", "positions", "statement", "verify"),
 }
 

@@ -42,29 +42,29 @@ _EVENING = datetime.time(16, 0)
 async def risk_page(
     language: Spoken, request: Request, session: In, move: Annotated[str, Query(max_length=12)] = "-4%"
 ) -> HTMLResponse:
-    """Everybody's grade and calls, and what `move` of all prices together would do."""
-    visitor = visitor_of(request, session, *SEES_THE_CIRCLE)
+    """Everybody's grade and calls, and what `move` of all prices together would do; a member sees its own clients."""
+    visitor = visitor_of(request, session, *SEES_THE_CIRCLE, "member")
     return await asyncio.to_thread(_risk, visitor, language, parse_move(move))
 
 
 def _risk(visitor: Visitor, language: Language, move: int) -> HTMLResponse:
     w, service = Words(language), visitor.service
+    watches = visitor.person.role in SEES_THE_CIRCLE
     with visitor.reading(EXCHANGE) as connection:
         rules = read_rules(connection)
         day = planned_day(connection)
-        guarantees, reserve, known = _backing(service, connection)
+        guarantees, reserve, known = _backing(service, connection) if watches else ({}, 0, False)
         book = read_book(connection, rules, guarantees, reserve)
-        now = _now(service, day)
-        called = calls(connection, rules, calendar.load(), now)
-        seen = (
-            []
-            if day is None
-            else flags(dealt(connection, rules, day - _LOOKS_BACK, day), moved(connection, day - _LOOKS_BACK, day))
-        )
+        at, now = standing_at(book), _now(service, day)
+        left = None if watches else dict(zip(book.clients, at.funds.call_minor.tolist(), strict=True))
+        called = calls(connection, rules, calendar.load(), now, left)
+        seen: list[Flag] = []
+        if watches and day is not None:
+            first = day - _LOOKS_BACK
+            seen = flags(dealt(connection, rules, first, day), moved(connection, first, day))
         titles: dict[str, str] = dict(
             connection.execute("SELECT name, coalesce(title, name) FROM exchange.party").fetchall()
         )
-    at = standing_at(book)
     codes = [contract.code for contract in book.contracts]
     stressed = standing_at(book, dict.fromkeys(codes, move))
     limits = sorted({sign * contract.limit.parts for contract in book.contracts if contract.limit for sign in (-1, 1)})
@@ -77,8 +77,8 @@ def _risk(visitor: Visitor, language: Language, move: int) -> HTMLResponse:
         move=percent(move), holding=count(len(book.clients)),
         stressed=_stressed(stressed, w), borne=_borne(stressed, w, known=known),
         fallen=_fallen(book, stressed, titles), calls=[_call(one, book, at, titles, w, language) for one in called[:_ROWS]],
-        all_calls=count(len(called)), members=_members(book, at, stressed, titles, w),
-        crowded=[_crowded(one, titles, w) for one in concentration(book)],
+        all_calls=count(len(called)), members=_members(book, at, stressed, titles, w, known=known),
+        crowded=[_crowded(one, titles, w) for one in concentration(book)] if watches else [], watches=watches,
         flags=[_flag(one, titles, w, language) for one in seen[:_FLAGS]], all_flags=count(len(seen)),
     )  # fmt: skip
     return answered("risk.html", given)
@@ -169,7 +169,9 @@ def _call(call: Call, book: Book, at: Standing, titles: dict[str, str], w: Words
     }  # fmt: skip
 
 
-def _members(book: Book, at: Standing, stressed: Standing, titles: dict[str, str], w: Words) -> list[dict[str, str]]:
+def _members(
+    book: Book, at: Standing, stressed: Standing, titles: dict[str, str], w: Words, *, known: bool
+) -> list[dict[str, str]]:
     called = Counter(int(book.member[place]) for place in at.funds.call_minor.nonzero()[0].tolist())
     found = []
     for place, member in enumerate(book.members):
@@ -179,7 +181,7 @@ def _members(book: Book, at: Standing, stressed: Standing, titles: dict[str, str
             {
                 "title": titles.get(member, member), "equity": exact(funds.equity_minor), "margin": exact(funds.margin_minor),
                 "risk": f"{funds.risk_percent} %" if funds.risk_percent else "-", "grade": grade_word(funds.grade, w),
-                "called": count(called[place]), "short": exact(fallen), "bears": exact(int(stressed.borne.by_guarantee[place])),
+                "called": count(called[place]), "short": exact(fallen), "bears": exact(int(stressed.borne.by_guarantee[place])) if known else "-",
             }
         )  # fmt: skip
     return found

@@ -99,9 +99,18 @@ def read_book(
 
 
 def calls(
-    connection: psycopg.Connection[Any], rules: Rules, calendar: TradingCalendar, now: datetime.datetime
+    connection: psycopg.Connection[Any],
+    rules: Rules,
+    calendar: TradingCalendar,
+    now: datetime.datetime,
+    left_minor: Mapping[str, int] | None = None,
 ) -> list[Call]:
-    """The calls of the last evening, the largest first, as they stand `now`. Errors: RuleUnknown; CalendarUnknown."""
+    """The calls of the last evening, the largest first, as they stand `now`.
+
+    What is left follows from all trades of the day. Whoever may not read those says itself what is `left_minor`, by client.
+
+    Errors: RuleUnknown; CalendarUnknown.
+    """
     day = planned_day(connection)
     rows: Sequence[tuple[str, str, int]] = connection.execute(
         """
@@ -116,14 +125,14 @@ def calls(
         return []
     following = calendar.next_trading_day(day)
     due = opening_of(following, calendar)
-    funds = standing(connection, following, [client for client, _, _ in rows], rules)
-    return [
-        Call(
-            client, member, day, called, funds[client].call_minor, due, due + FORCED_AFTER,
-            _state(funds[client].call_minor, due, now),
-        )
-        for client, member, called in rows
-    ]  # fmt: skip
+    if left_minor is None:
+        funds = standing(connection, following, [client for client, _, _ in rows], rules)
+        left_minor = {client: one.call_minor for client, one in funds.items()}
+    found = []
+    for client, member, called in rows:
+        left = left_minor.get(client, 0)
+        found.append(Call(client, member, day, called, left, due, due + FORCED_AFTER, _state(left, due, now)))
+    return found
 
 
 def _state(left_minor: int, due: datetime.datetime, now: datetime.datetime) -> CallState:

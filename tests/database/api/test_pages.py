@@ -33,7 +33,7 @@ PAGES = {
     "ex": STAFF,
     "sup": ("", "day", "risk", "withdrawals", "journal/bank_a", "journal/bank_a/5"),
     "bank_a": ("", "journal/bank_a", "journal/bank_a/5", "ring"),
-    "m1": ("", "clients", f"clients/{CLIENT}", "journal/exchange", "ring"),
+    "m1": ("", "risk", "clients", f"clients/{CLIENT}", "journal/exchange", "ring"),
     "c1": ("", "move", "positions", "statement/2020-03-06", "verify"),
 }
 
@@ -60,7 +60,7 @@ def test_everybody_has_their_pages_in_both_languages(api: Api) -> None:
 
 def test_nobody_has_the_pages_of_others(api: Api) -> None:
     for who, path, status in (
-        ("m1", "day", 403), ("m1", "risk", 403), ("bank_a", "risk", 403), ("c1", "risk", 403), ("ex", "risk?move=much", 400), ("m1", "withdrawals", 403), ("m1", "journal/bank_a", 404), ("m1", "clients/m2-c00002", 404),
+        ("m1", "day", 403), ("bank_a", "risk", 403), ("c1", "risk", 403), ("ex", "risk?move=much", 400), ("m1", "withdrawals", 403), ("m1", "journal/bank_a", 404), ("m1", "clients/m2-c00002", 404),
         ("bank_a", "day", 403), ("bank_a", "clients", 404), ("bank_a", "journal/exchange", 404), ("bank_a", "journal/bank_b", 404),
         ("ex", "journal/bank_a", 404), ("ex", "move", 403), ("c1", "day", 403), ("c1", "clients", 403), ("c1", "journal", 403),
         ("c1", "find?q=m1", 403), ("sup", "journal/exchange/99999999", 404), ("sup", "clients/nobody", 404), ("sup", "day/2019-01-02", 404),
@@ -145,6 +145,15 @@ def test_one_instruction_is_followed_through_everything(api: Api) -> None:
         assert said in page, said
     # The exchange's person sees what the bank has reported, and not the bank's book.
     assert "member-transit" not in api.page("ex", f"/en/journal/exchange/{number}").text
+
+
+def test_a_member_sees_the_risk_of_its_own_clients_and_no_flags(api: Api) -> None:
+    whole, own = api.page("ex", "/en/risk?move=%2B90%25").text, api.page("m1", "/en/risk?move=%2B90%25").text
+    assert {name[:3] for name in names(own)} == {"m1-"}
+    assert {name[:3] for name in names(whole)} > {"m1-"}
+    assert ("To look at" in whole, "To look at" in own, "Concentration" in own) == (True, False, False)
+    assert "not known now" in own
+    assert "<form" not in own
 
 
 def test_the_day_says_what_is_proven(api: Api) -> None:

@@ -174,13 +174,13 @@ def test_the_direction_is_what_was_counted_and_what_is_not_matched_stays_open(
 def test_who_has_no_metal_or_no_money_defaults_and_pays(
     store: Store, exchange: tuple[Circle, Transfers, Tenders]
 ) -> None:
-    """Ann has 15 of the 30 kg; a neutral receives 15 kg without the money for it: each default costs 7 %, the lots are closed."""
+    """Ann has 45 kg, but 15 of them are held to be taken out: she cannot give Cy 45 and pays 7 % of them, and gives a neutral 15."""
     circle, transfers, tenders = exchange
-    bring(circle, SHORT, 30)
+    bring(circle, SHORT, 45)
     tender(tenders, deliver(60), receive(45))
     end = DayEnd(circle)
     end.close_trading(DAY)
-    # 15 lots at the evening's 4,110.00, of which 7 % are frozen; then the neutral takes the rest of its money out.
+    # 15 lots at the evening's 4,110.00, of which 7 % are frozen.
     tender(tenders, receive(15, NEUTRAL, "n1", neutral=True))
     held = circle.settlement.rows(
         "SELECT held_out FROM {}.balances WHERE kind = 'client-cash' AND owner = %s", (NEUTRAL,)
@@ -200,7 +200,7 @@ def test_who_has_no_metal_or_no_money_defaults_and_pays(
     ]
     assert cash(circle)[LONG] - before[LONG] > 0
     # Metal that was held to be taken out was not there to be delivered, and still is.
-    assert metal(circle) == {SHORT: (15, 15), NEUTRAL: (15, 0)}
+    assert metal(circle) == {SHORT: (30, 15), NEUTRAL: (15, 0)}
     assert end.positions() == {
         (LONG, SILVER): Position(long_lots=1455),
         (SHORT, SILVER): Position(short_lots=1440),

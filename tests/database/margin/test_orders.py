@@ -20,11 +20,12 @@ from ringfence.custody import Circle, Withdrawal
 from ringfence.database import Store
 from ringfence.errors import BadInput
 from ringfence.ledger import role
-from ringfence.margin import market
+from ringfence.margin import market, rules
 from ringfence.margin.day_end import DayEnd
 from ringfence.margin.order_state import Order, OrderState, states
 from ringfence.margin.orders import Orders, Placed
 from ringfence.margin.positions import Position, Trade
+from ringfence.margin.rules import Rule, Rules
 from ringfence.margin.standing import standing
 
 pytestmark = pytest.mark.ledgers.with_args(make_circle)
@@ -112,6 +113,15 @@ def test_each_check_refuses_by_name_and_nothing_is_written(exchange: tuple[Circl
         assert placed.reserved_minor == 0, change
     assert available(circle, "m1-ann") == 50_000_00
     assert orders.states(DAY) == []
+
+
+def test_nothing_is_ordered_of_a_contract_that_is_suspended(exchange: tuple[Circle, Orders]) -> None:
+    circle, _ = exchange
+    suspended = Rule("Ag(T+D)", "trading", DAY, "suspended", "assumed", "this test")
+    placed = one(Orders(circle, Rules([*rules.load(), suspended]), market.load()), SILVER)
+    assert placed.refusal is not None
+    assert placed.refusal.figures["field"] == "contract"
+    assert "trades on 2020-03-06" in placed.refusal.text("en")
 
 
 def test_orders_of_one_call_are_judged_one_after_another(exchange: tuple[Circle, Orders]) -> None:
