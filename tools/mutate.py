@@ -36,6 +36,7 @@ SETTLEMENT = "margin/migrations/0001_settlement.sql"
 ORDERS = "margin/migrations/0002_orders.sql"
 STAGES = "margin/migrations/0003_stages.sql"
 CHECKS = "margin/order_checks.py"
+LEFT = "margin/left.py"
 SPOT = "margin/migrations/0008_paid_by_number.sql"
 DELIVERY = "margin/migrations/0005_delivery.sql"
 FILLS = "margin/migrations/0007_fills.sql"
@@ -56,7 +57,8 @@ WATCHED_BY: dict[str, tuple[str, ...]] = {
     CHECKS: (*ORDER_TESTS, *SPOT_TESTS),
     "margin/standing.py": (*ORDER_TESTS, *SPOT_TESTS),
     "margin/orders.py": (*ORDER_TESTS, *SPOT_TESTS),
-    "margin/metal.py": ("tests/database/margin/test_metal.py", *SPOT_TESTS),
+    "margin/metal.py": ("tests/database/margin/test_metal.py", *SPOT_TESTS, *DELIVERY_TESTS),
+    LEFT: (*ORDER_TESTS, *SPOT_TESTS),
     "margin/tenders.py": DELIVERY_TESTS,
     "margin/day_end.py": (*DELIVERY_TESTS, "tests/database/margin/test_stages.py"),
     SPOT: SPOT_TESTS,
@@ -197,8 +199,8 @@ MUTATIONS = (
     Mutation("an order is not above the upper price limit", CHECKS, "(highest is not None and order.price_minor > highest)", "False"),
     Mutation("no more is closed than is open", CHECKS, "if order.lots > left:", "if False:"),
     Mutation("lots are closed once", CHECKS, "self._closable[held] = left - order.lots", "pass"),
-    Mutation("an order has the funds", CHECKS, "if needed > available:", "if False:"),
-    Mutation("funds are counted on once", CHECKS, "self._available[order.client] = available - needed", "pass"),
+    Mutation("an order has the funds", LEFT, "if needed > available:", "if False:"),
+    Mutation("funds are counted on once", LEFT, "left_minor[client] = available - needed", "pass"),
     Mutation("a sale is held at the upper limit", CHECKS, 'price = order.price_minor if order.side == "buy" else highest or order.price_minor', "price = order.price_minor"),
     Mutation("what a cancelled order gave back leaves tomorrow", "margin/standing.py", "unfrozen=column(given_back.get(name, 0) for name in names),", ""),
     Mutation("what closing set free leaves tomorrow", "margin/standing.py", '("released", days.released),', ""),
@@ -215,7 +217,7 @@ MUTATIONS = (
     Mutation("no metal is given twice", "margin/delivery.py", "means.metal_minor[giver, contract.metal] -= weight", "pass"),
     Mutation("no cash is paid twice", "margin/delivery.py", "means.cash_minor[client] += min(0, amount)", "pass"),
     Mutation("metal is paid for out of what is free", "margin/planning.py", "had + clients.change - clients.margin", "had + clients.change"),
-    Mutation("metal that is bound is not delivered", "margin/day_end.py", "held.available_minor for held in holdings", "held.balance_minor for held in holdings"),
+    Mutation("metal that is bound is not delivered", "margin/metal.py", "held.available_minor for held in holdings(connection", "held.balance_minor for held in holdings(connection"),
     Mutation("a kind is kept in its units", "ledger/sql/040_register.sql", "AND (kind.units IS NULL OR unit.id = ANY (kind.units)) ", ""),
     Mutation("a spot trade is booked with its payment", SPOT, "    WHERE (m.paid_by IS NOT NULL) <> EXISTS", "    WHERE false AND (m.paid_by IS NOT NULL) <> EXISTS"),
     Mutation("a spot trade's payment is its own", SPOT, "WHERE p.id = m.paid_by) IS DISTINCT FROM", "WHERE p.id = m.paid_by) IS NULL AND '' IS DISTINCT FROM"),
@@ -223,7 +225,7 @@ MUTATIONS = (
     Mutation("proceeds leave tomorrow", "margin/funds.py", "np.asarray(realised)) - reusable", "np.asarray(realised))"),
     Mutation("metal received leaves tomorrow", "margin/metal.py", "self.available_minor - self.received_minor", "self.available_minor"),
     Mutation("metal is taken out once", "margin/metal.py", "left[one.client, one.metal] = most - one.weight_minor", "pass"),
-    Mutation("a sale has its metal", CHECKS, "if weight > there:", "if False:"),
+    Mutation("a sale has its metal", LEFT, "if weight_minor > there:", "if False:"),
     Mutation("a holder tenders what is open", "margin/tenders.py", "if asked.lots > left:", "if False:"),
     Mutation("a neutral holds what it gives", "margin/tenders.py", "if taken.reserved_minor:", "if False:"),
     Mutation("tenders come in their time", DELIVERY, "IF coalesce(planned, false) OR coalesce(closed, false) <> NEW.neutral THEN", "IF false THEN"),

@@ -16,6 +16,7 @@ from ringfence.cli.options import (
     auditor,
     exchange_store,
     existing_store,
+    print_table,
     spoken,
 )
 
@@ -143,15 +144,11 @@ def list_(
     if not found:
         typer.echo(_WORDS["none"][said])
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in _shown(found[0]):
-        table.add_column(name, justify="left" if name in ("client", "metal") else "right")
-    for holding in found:
-        table.add_row(*_shown(holding).values())
-    Console(highlight=False).print(table)
+    print_table(
+        [_shown(holding) for holding in found],
+        right=("balance", "held", "received_today", "available", "withdrawable"),
+        width=80,
+    )
 
 
 def _shown(holding: Holding) -> dict[str, Any]:

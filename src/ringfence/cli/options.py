@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -54,6 +54,21 @@ def day_option(text: str) -> Any:
 def day_argument(text: str) -> Any:
     """An argument that is a day."""
     return typer.Argument(parser=day, metavar="DATE", help=text)
+
+
+def print_table(rows: Sequence[Mapping[str, object]], right: Collection[str], width: int) -> None:
+    """Print rows under the names of their columns, those of `right` to the right; at least so wide, so that a file gets it whole."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in rows[0]:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    console = Console(highlight=False)
+    console.width = max(console.width, width)
+    console.print(table)
 
 
 def require_writable(option: str, file: Path) -> None:

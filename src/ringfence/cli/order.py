@@ -18,6 +18,7 @@ from ringfence.cli.options import (
     day_option,
     exchange_store,
     existing_store,
+    print_table,
     spoken,
 )
 
@@ -146,19 +147,9 @@ def list_(
     if not found:
         typer.echo(_WORDS["none"][said].format(day=day))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in _shown(found[0]):
-        table.add_column(
-            name, justify="right" if name in ("lots", "filled", "cancelled", "rest", "price", "held") else "left"
-        )
-    for state in found:
-        table.add_row(*map(str, _shown(state).values()))
-    console = Console(highlight=False)
-    console.width = max(console.width, 140)
-    console.print(table)
+    print_table(
+        [_shown(state) for state in found], right=("lots", "filled", "cancelled", "rest", "price", "held"), width=140
+    )
 
 
 def _shown(state: OrderState) -> dict[str, Any]:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ringfence.cli.options import JsonOption, LanguageOption, StoreOption, day_option, exchange_store, spoken
+from ringfence.cli.options import (
+    JsonOption,
+    LanguageOption,
+    StoreOption,
+    day_option,
+    exchange_store,
+    print_table,
+    spoken,
+)
 
 if TYPE_CHECKING:
     from ringfence.custody import Exchange
@@ -93,7 +101,7 @@ def stress(
 
     Try: ringfence risk stress -- -8% ; ringfence risk stress "Au(T+D)=-4%" "Ag(T+D)=+2%"
     """
-    from ringfence.margin.risk import grade_of, parse_move, standing_at
+    from ringfence.margin.risk import parse_move, standing_at
     from ringfence.money import grouped, render, unit
 
     said, cny = spoken(language), unit("CNY")
@@ -108,7 +116,7 @@ def stress(
     clients = [
         {
             "client": book.clients[place], "member": book.members[int(book.member[place])], "short_of": render(amount, cny),
-            "grade": grade_of(at.funds, place),
+            "grade": at.funds.one(place).grade,
         }
         for amount, place in fallen
     ]  # fmt: skip
@@ -211,7 +219,7 @@ def flags(
     A flag is no proof: it says where a person should look, and why.
     """
     from ringfence.margin import flags as patterns
-    from ringfence.margin.exposure import planned_day
+    from ringfence.margin.kept_plan import planned_day
 
     said = spoken(language)
     with _risk(store) as (_, exchange, rules):
@@ -247,7 +255,7 @@ def one_sided(
     out by orders to close at the limit, and fills between them; nothing is closed by this command.
     """
     from ringfence.margin import one_sided as markets
-    from ringfence.margin.exposure import planned_day
+    from ringfence.margin.kept_plan import planned_day
 
     said = spoken(language)
     found, reduced = [], []
@@ -288,37 +296,29 @@ def _calls(exchange: Exchange, rules: Rules, at: datetime.datetime | None) -> An
 
 
 def _grades(at: Standing) -> list[dict[str, Any]]:
-    from ringfence.margin.funds import GRADES
+    from ringfence.margin.funds import by_grade
 
-    found = []
-    for number, grade in enumerate(GRADES):
-        there = at.funds.grade == number
-        found.append(
-            {
-                "grade": grade, "clients": int(there.sum()), "margin": _cny(int(at.funds.margin_minor[there].sum())),
-                "to_pay_in": _cny(int(at.funds.call_minor[there].sum())),
-            }
-        )  # fmt: skip
-    return found
+    return [
+        {
+            "grade": one.grade,
+            "clients": one.clients,
+            "margin": _cny(one.margin_minor),
+            "to_pay_in": _cny(one.call_minor),
+        }
+        for one in by_grade(at.funds)
+    ]
 
 
 def _members(book: Book, at: Standing) -> list[dict[str, Any]]:
-    from ringfence.margin.risk import grade_of
+    from ringfence.margin.risk import members_at
 
-    short = [0] * len(book.members)
-    called = [0] * len(book.members)
-    for place in at.funds.call_minor.nonzero()[0].tolist():
-        called[int(book.member[place])] += 1
-    for place in at.shortfall.nonzero()[0].tolist():
-        short[int(book.member[place])] += int(at.shortfall[place])
     return [
         {
-            "member": member, "equity": _cny(int(at.members.equity_minor[place])),
-            "margin": _cny(int(at.members.margin_minor[place])), "risk": at.members.one(place).risk_percent or "-",
-            "grade": grade_of(at.members, place), "called": called[place], "short_of": _cny(short[place]),
-            "guarantee_bears": _cny(int(at.borne.by_guarantee[place])),
+            "member": one.member, "equity": _cny(one.funds.equity_minor), "margin": _cny(one.funds.margin_minor),
+            "risk": one.funds.risk_percent or "-", "grade": one.funds.grade, "called": one.called,
+            "short_of": _cny(one.shortfall_minor), "guarantee_bears": _cny(one.guarantee_minor),
         }
-        for place, member in enumerate(book.members)
+        for one in members_at(book, at)
     ]  # fmt: skip
 
 
@@ -329,13 +329,7 @@ def _cny(amount_minor: int) -> str:
 
 
 def _table(rows: Sequence[dict[str, Any]], said: Language = "en") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    if not rows:
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    words = (
+    words = {
         "client",
         "member",
         "grade",
@@ -349,20 +343,10 @@ def _table(rows: Sequence[dict[str, Any]], said: Language = "en") -> None:
         "gains",
         "from",
         "why",
-        "way",
-        "next",
-        "loser",
-        "winner",
-    )
-    for name in rows[0]:
-        table.add_column(
-            name, justify="left" if name in words or name.startswith("largest") else "right", overflow="fold"
-        )
-    for row in rows[:_SHOWN]:
-        table.add_row(*map(str, row.values()))
-    console = Console(highlight=False)
-    console.width = max(console.width, 160)
-    console.print(table)
+    }
+    words |= {"way", "next", "loser", "winner", "largest_client", "largest_member"}
+    if rows:
+        print_table(rows[:_SHOWN], right=rows[0].keys() - words, width=160)
     if len(rows) > _SHOWN:
         typer.echo(_WORDS["more"][said].format(count=len(rows) - _SHOWN))
 
@@ -371,7 +355,7 @@ def _table(rows: Sequence[dict[str, Any]], said: Language = "en") -> None:
 def _risk(store: Path | None) -> Iterator[tuple[Book, Exchange, Rules]]:
     """The book of the exchange that is in the store, with what stands behind it at the banks. Errors: NoCircle."""
     from ringfence.custody import Exchange as ExchangeItself
-    from ringfence.custody import banks_of, linked
+    from ringfence.custody import Funds, banks_of, linked
     from ringfence.margin.exposure import read_book
     from ringfence.margin.rulebook import read_rules
 
@@ -380,11 +364,7 @@ def _risk(store: Path | None) -> Iterator[tuple[Book, Exchange, Rules]]:
         linked(opened, banks_of(opened)) as clearing,
         ExchangeItself(opened, clearing) as exchange,
     ):
-        funds = [bank.funds(exchange.link.connection) for bank in clearing.values()]
-        guarantees: dict[str, int] = {}
-        for of_bank in funds:
-            for member, amount in of_bank.guarantees_minor.items():
-                guarantees[member] = guarantees.get(member, 0) + amount
+        behind = Funds.together(bank.funds(exchange.link.connection) for bank in clearing.values())
         rules = read_rules(exchange.settlement.connection)
-        reserve = sum(of_bank.reserve_minor for of_bank in funds)
-        yield read_book(exchange.settlement.connection, rules, guarantees, reserve), exchange, rules
+        book = read_book(exchange.settlement.connection, rules, behind.guarantees_minor, behind.reserve_minor)
+        yield book, exchange, rules

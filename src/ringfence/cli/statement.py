@@ -5,12 +5,18 @@ from __future__ import annotations
 import datetime
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ringfence.cli.options import LanguageOption, StoreOption, day_argument, existing_store, require_writable, spoken
+
+if TYPE_CHECKING:
+    from ringfence.database import Store
+    from ringfence.ledger import Ledger
 
 FORMS = ("text", "json", "signed", "pdf", "xlsx")
 MEMBER_FORMS = ("csv", "xlsx", "json")
@@ -34,24 +40,17 @@ def statement(
 
     Try: ringfence statement m1-c00001 2020-03-10
     """
-    from ringfence.custody import EXCHANGE, books_here
+    from ringfence.custody import EXCHANGE
     from ringfence.errors import BadInput
-    from ringfence.ledger import Ledger
     from ringfence.links import LetterBox
     from ringfence.reports import make_paper, sign_paper
 
     said = spoken(language)
     if form not in FORMS:
         raise BadInput("--form", form, f"one of {', '.join(FORMS)}")
-    if output is not None:
-        require_writable("--output", output)
-    if form in ("pdf", "xlsx") and output is None and sys.stdout.isatty():
-        raise BadInput("--output", None, f"a file for {'a PDF' if form == 'pdf' else 'a spreadsheet'}")
-    with existing_store(store) as opened:
-        if EXCHANGE not in books_here(opened):
-            raise BadInput("--store", opened.where, "the exchange's store: it has the clients' detail")
-        with Ledger(opened, EXCHANGE, "auditor") as ledger:
-            paper = make_paper(ledger.connection, client, day)
+    _require_output(output, {"pdf": "a PDF", "xlsx": "a spreadsheet"}.get(form))
+    with _exchanges_auditor(store) as (opened, ledger):
+        paper = make_paper(ledger.connection, client, day)
         if paper is None:
             raise BadInput("CLIENT", client, "a client that is registered at the exchange")
         if form == "pdf":
@@ -65,10 +64,7 @@ def statement(
             written = (json.dumps(paper.document(), ensure_ascii=False, indent=2) + "\n").encode()
         else:
             written = (paper.text(said) + "\n").encode()
-    if output is not None:
-        output.write_bytes(written)
-    else:
-        typer.echo(written, nl=False)
+    _write(output, written)
 
 
 def member_file(
@@ -87,29 +83,49 @@ def member_file(
 
     Try: ringfence member-file m1 2020-03-10 --form xlsx --output m1.xlsx
     """
-    from ringfence.custody import EXCHANGE, books_here
     from ringfence.errors import BadInput
-    from ringfence.ledger import Ledger
     from ringfence.reports import make_member_file
 
     said = spoken(language)
     if form not in MEMBER_FORMS:
         raise BadInput("--form", form, f"one of {', '.join(MEMBER_FORMS)}")
-    if output is not None:
-        require_writable("--output", output)
-    elif form != "json" and sys.stdout.isatty():
-        raise BadInput("--output", None, "a file for an archive or a spreadsheet")
-    with existing_store(store) as opened:
-        if EXCHANGE not in books_here(opened):
-            raise BadInput("--store", opened.where, "the exchange's store: it has the clients' detail")
-        with Ledger(opened, EXCHANGE, "auditor") as ledger:
-            made = make_member_file(ledger.connection, member, day)
+    _require_output(output, None if form == "json" else "an archive or a spreadsheet")
+    with _exchanges_auditor(store) as (_, ledger):
+        made = make_member_file(ledger.connection, member, day)
     if made is None:
         raise BadInput("MEMBER", member, "a member that has clients at the exchange")
     if form == "json":
         written = (json.dumps(made.document(), ensure_ascii=False, indent=2) + "\n").encode()
     else:
         written = made.csv_archive() if form == "csv" else made.xlsx(said)
+    _write(output, written)
+
+
+def _require_output(output: Path | None, binary: str | None) -> None:
+    """See before the work begins that there is somewhere to write; what is `binary` is not for a terminal. Errors: BadInput."""
+    from ringfence.errors import BadInput
+
+    if output is not None:
+        require_writable("--output", output)
+    elif binary and sys.stdout.isatty():
+        raise BadInput("--output", None, f"a file for {binary}")
+
+
+@contextmanager
+def _exchanges_auditor(store: Path | None) -> Iterator[tuple[Store, Ledger]]:
+    """The store that is named, and the exchange's book by its auditor. Errors: BadInput for a store that does not have it."""
+    from ringfence.custody import EXCHANGE, books_here
+    from ringfence.errors import BadInput
+    from ringfence.ledger import Ledger
+
+    with existing_store(store) as opened:
+        if EXCHANGE not in books_here(opened):
+            raise BadInput("--store", opened.where, "the exchange's store: it has the clients' detail")
+        with Ledger(opened, EXCHANGE, "auditor") as ledger:
+            yield opened, ledger
+
+
+def _write(output: Path | None, written: bytes) -> None:
     if output is not None:
         output.write_bytes(written)
     else:

@@ -18,6 +18,7 @@ from ringfence.cli.options import (
     day_option,
     exchange_store,
     existing_store,
+    print_table,
     spoken,
 )
 
@@ -108,19 +109,12 @@ def list_(
     if not found:
         typer.echo(_WORDS["none"][said].format(day=day))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in _shown(found[0]):
-        table.add_column(name, justify="right" if name in ("lots", "matched", "held") else "left")
-    for state in found:
-        table.add_row(
-            *("yes" if shown is True else "" if shown is False else str(shown) for shown in _shown(state).values())
-        )
-    console = Console(highlight=False)
-    console.width = max(console.width, 120)
-    console.print(table)
+    marks = {True: "yes", False: ""}
+    rows = [
+        {name: marks[shown] if isinstance(shown, bool) else shown for name, shown in _shown(state).items()}
+        for state in found
+    ]
+    print_table(rows, right=("lots", "matched", "held"), width=120)
 
 
 def _shown(state: TenderState) -> dict[str, Any]:

@@ -25,7 +25,10 @@ from ringfence.custody import EXCHANGE
 from ringfence.errors import Language
 from ringfence.ledger.head import Heads
 from ringfence.ledger.readings import head
+from ringfence.margin.delivery import Count
 from ringfence.margin.funds import compute_funds, funds_of_all
+from ringfence.margin.market import Direction
+from ringfence.margin.tenders import counts_of
 from ringfence.money.columns import column
 
 router = APIRouter(include_in_schema=False)
@@ -56,7 +59,7 @@ class _Facts(NamedTuple):
     settlement_minor: int
     deferral_minor: int
     delivery_minor: int
-    counted: list[tuple[str, int, int, int]]
+    counted: dict[str, Count]
     delivered: tuple[int, int, int]
     closed: bool
     signed: str
@@ -74,7 +77,6 @@ _FACTS = """
         (SELECT coalesce(sum(balance), 0)::bigint FROM exchange.balances WHERE kind = 'deferral'),
         (SELECT coalesce(sum(abs(balance)), 0)::bigint FROM exchange.balances WHERE kind = 'delivery')
 """
-_COUNTED = "SELECT contract, deliver_lots, receive_lots, pays FROM exchange_margin.tender_count WHERE day = %s ORDER BY contract"
 _DELIVERED = """
     SELECT coalesce(sum(weight_minor) FILTER (WHERE outcome = 'delivered'), 0)::bigint,
         coalesce(sum(value_minor) FILTER (WHERE outcome = 'delivered'), 0)::bigint, count(*) FILTER (WHERE outcome <> 'delivered')
@@ -138,7 +140,7 @@ def _facts(
     row = connection.execute(_FACTS, {"day": day, "keys": f"settle:{day}:%"}).fetchone()
     assert row is not None
     trades, lots, planned, settled, positions, posted, settlement, deferral, delivery = row
-    counted = connection.execute(_COUNTED, (day,)).fetchall()
+    counted = counts_of(connection, day)
     ((weight, value, defaults),) = connection.execute(_DELIVERED, (day,)).fetchall()
     pieces: dict[str, tuple[int, int]] = {
         what: (number, amount)
@@ -208,10 +210,12 @@ def steps(facts: _Facts, verified: Any, w: Words, *, is_open: bool) -> list[Step
 
 
 def _counted(facts: _Facts, w: Words) -> str:
-    who = {1: w("longs pay"), -1: w("shorts pay"), 0: w("nobody pays")}
+    who = {
+        Direction.LONGS_PAY: w("longs pay"), Direction.SHORTS_PAY: w("shorts pay"), Direction.NONE: w("nobody pays")
+    }  # fmt: skip
     said = [
-        w("{contract}: {deliver} to deliver, {receive} to receive, {pays}", contract=contract, deliver=count(deliver), receive=count(receive), pays=who[pays])
-        for contract, deliver, receive, pays in facts.counted
+        w("{contract}: {deliver} to deliver, {receive} to receive, {pays}", contract=contract, deliver=count(of.deliver_lots), receive=count(of.receive_lots), pays=who[of.direction])
+        for contract, of in facts.counted.items()
     ]  # fmt: skip
     return " · ".join(said) or w("nobody tendered; the direction is the market's")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ringfence.console.figures import count, exact
 from ringfence.console.words import Words
-from ringfence.margin.funds import GRADES, AllFunds, Grade
+from ringfence.margin.funds import AllFunds, Grade, by_grade
 
 _MARKS: dict[Grade, str] = {"green": "●", "orange-call": "◆", "red-call": "▲", "red-forced-close": "■"}
 
@@ -24,9 +24,8 @@ def grades_board(funds: AllFunds, w: Words) -> list[tuple[str, str, str, str]]:
     """Each grade: what it is called, where it begins, how many clients, and what they must pay in or what margin they need."""
     steps = (w("below 80 %"), w("80 to 100 %"), w("above 100 %"), w("above 150 %"))
     found = []
-    for number, grade in enumerate(GRADES):
-        there = funds.grade == number
-        to_pay, margin = int(funds.call_minor[there].sum()), int(funds.margin_minor[there].sum())
+    for one, step in zip(by_grade(funds), steps, strict=True):
+        to_pay, margin = one.call_minor, one.margin_minor
         more = w("to pay in {amount}", amount=exact(to_pay)) if to_pay else w("margin {amount}", amount=exact(margin))
-        found.append((grade_word(grade, w), steps[number], count(int(there.sum())), more))
+        found.append((grade_word(one.grade, w), step, count(one.clients), more))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import psycopg
@@ -22,11 +22,21 @@ from ringfence.console.hubs import SEES_THE_CIRCLE
 from ringfence.console.pages import In, Spoken, answered, visitor_of
 from ringfence.console.stress import percent, stress_curve
 from ringfence.console.words import Words
-from ringfence.custody import EXCHANGE
+from ringfence.custody import EXCHANGE, Funds
 from ringfence.errors import Language, RingfenceError
-from ringfence.margin.exposure import Call, calls, planned_day, read_book
+from ringfence.margin.exposure import Call, calls, read_book
 from ringfence.margin.flags import Flag, dealt, flags, moved
-from ringfence.margin.risk import Book, Concentration, Standing, concentration, curve, parse_move, standing_at
+from ringfence.margin.kept_plan import planned_day
+from ringfence.margin.risk import (
+    Book,
+    Concentration,
+    Standing,
+    concentration,
+    curve,
+    members_at,
+    parse_move,
+    standing_at,
+)
 from ringfence.margin.rulebook import read_rules
 
 router = APIRouter(include_in_schema=False)
@@ -65,6 +75,7 @@ def _risk(visitor: Visitor, language: Language, move: int) -> HTMLResponse:
         titles: dict[str, str] = dict(
             connection.execute("SELECT name, coalesce(title, name) FROM exchange.party").fetchall()
         )
+    places = {client: place for place, client in enumerate(book.clients)}
     codes = [contract.code for contract in book.contracts]
     stressed = standing_at(book, dict.fromkeys(codes, move))
     limits = sorted({sign * contract.limit.parts for contract in book.contracts if contract.limit for sign in (-1, 1)})
@@ -76,7 +87,7 @@ def _risk(visitor: Visitor, language: Language, move: int) -> HTMLResponse:
         settled=day_words(day, language) if day else "", grades=grades_board(at.funds, w), picture=picture,
         move=percent(move), holding=count(len(book.clients)),
         stressed=_stressed(stressed, w), borne=_borne(stressed, w, known=known),
-        fallen=_fallen(book, stressed, titles), calls=[_call(one, book, at, titles, w, language) for one in called[:_ROWS]],
+        fallen=_fallen(book, stressed, titles), calls=[_call(one, places.get(one.client), at, titles, w, language) for one in called[:_ROWS]],
         all_calls=count(len(called)), members=_members(book, at, stressed, titles, w, known=known),
         crowded=[_crowded(one, titles, w) for one in concentration(book)] if watches else [], watches=watches,
         flags=[_flag(one, titles, w, language) for one in seen[:_FLAGS]], all_flags=count(len(seen)),
@@ -84,18 +95,13 @@ def _risk(visitor: Visitor, language: Language, move: int) -> HTMLResponse:
     return answered("risk.html", given)
 
 
-def _backing(service: Service, connection: psycopg.Connection[Any]) -> tuple[dict[str, int], int, bool]:
+def _backing(service: Service, connection: psycopg.Connection[Any]) -> tuple[Mapping[str, int], int, bool]:
     """What members and the reserve have put up at the banks; and whether every bank said so."""
-    guarantees: Counter[str] = Counter()
-    reserve = 0
     try:
-        for bank in service.live.clearing.values():
-            funds = bank.funds(connection)
-            guarantees.update(funds.guarantees_minor)
-            reserve += funds.reserve_minor
+        behind = Funds.together(bank.funds(connection) for bank in service.live.clearing.values())
     except RingfenceError:
         return {}, 0, False
-    return dict(guarantees), reserve, bool(service.live.clearing)
+    return behind.guarantees_minor, behind.reserve_minor, bool(service.live.clearing)
 
 
 def _now(service: Service, day: datetime.date | None) -> datetime.datetime:
@@ -154,9 +160,10 @@ def _fallen(book: Book, at: Standing, titles: dict[str, str]) -> list[dict[str, 
     ]  # fmt: skip
 
 
-def _call(call: Call, book: Book, at: Standing, titles: dict[str, str], w: Words, language: Language) -> dict[str, str]:
+def _call(
+    call: Call, place: int | None, at: Standing, titles: dict[str, str], w: Words, language: Language
+) -> dict[str, str]:
     words = {"met": w("paid"), "open": w("not paid yet"), "due": w("too late"), "forced": w("may be closed out")}
-    place = book.clients.index(call.client) if call.client in book.clients else None
     funds = at.funds.one(place) if place is not None else None
     due = call.due.astimezone(calendar.SHANGHAI)
     return {
@@ -172,16 +179,15 @@ def _call(call: Call, book: Book, at: Standing, titles: dict[str, str], w: Words
 def _members(
     book: Book, at: Standing, stressed: Standing, titles: dict[str, str], w: Words, *, known: bool
 ) -> list[dict[str, str]]:
-    called = Counter(int(book.member[place]) for place in at.funds.call_minor.nonzero()[0].tolist())
     found = []
-    for place, member in enumerate(book.members):
-        funds = at.members.one(place)
-        fallen = int(stressed.shortfall[book.member == place].sum())
+    for now, then in zip(members_at(book, at), members_at(book, stressed), strict=True):
+        risk = f"{now.funds.risk_percent} %" if now.funds.risk_percent else "-"
         found.append(
             {
-                "title": titles.get(member, member), "equity": exact(funds.equity_minor), "margin": exact(funds.margin_minor),
-                "risk": f"{funds.risk_percent} %" if funds.risk_percent else "-", "grade": grade_word(funds.grade, w),
-                "called": count(called[place]), "short": exact(fallen), "bears": exact(int(stressed.borne.by_guarantee[place])) if known else "-",
+                "title": titles.get(now.member, now.member), "equity": exact(now.funds.equity_minor),
+                "margin": exact(now.funds.margin_minor), "risk": risk, "grade": grade_word(now.funds.grade, w),
+                "called": count(now.called), "short": exact(then.shortfall_minor),
+                "bears": exact(then.guarantee_minor) if known else "-",
             }
         )  # fmt: skip
     return found

@@ -32,7 +32,7 @@ from ringfence.custody.circle import (
     introduce,
     members_of,
 )
-from ringfence.custody.clearing_bank import ClearingBank, ReportRefused
+from ringfence.custody.clearing_bank import ClearingBank, Funds, ReportRefused
 from ringfence.custody.counter import Counter, Deposit
 from ringfence.custody.equation import BankSide, Equation, EquationReader
 from ringfence.custody.exchange import Exchange, NoLink, deciding, intake, linked
@@ -75,6 +75,7 @@ __all__ = [
     "Equation",
     "EquationReader",
     "Exchange",
+    "Funds",
     "Line",
     "Live",
     "Member",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -39,6 +40,16 @@ class Funds(NamedTuple):
 
     guarantees_minor: Mapping[str, int]
     reserve_minor: int
+
+    @classmethod
+    def together(cls, all_funds: Iterable[Funds]) -> Funds:
+        """What stands at several banks."""
+        guarantees: Counter[str] = Counter()
+        reserve = 0
+        for funds in all_funds:
+            guarantees.update(funds.guarantees_minor)
+            reserve += funds.reserve_minor
+        return cls(guarantees, reserve)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def morning(day_end: DayEnd, day: datetime.date) -> Morning:
     return Morning(
         funds=day_end.funds(day),
         positions=day_end.positions(),
-        metal={(held.client, held.metal): held.available_minor for held in day_end.metal()},
+        metal=day_end.metal(),
         calls={client: call for client, (_, call) in day_end.requirements().items() if call},
     )
 

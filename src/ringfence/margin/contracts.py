@@ -83,6 +83,10 @@ class Contract:
         """Return the value in fen of `lots` at `price_minor` fen per quote measure."""
         return lots * self.lot_quantity * price_minor
 
+    def margin_minor(self, lots: int, price_minor: int) -> int:
+        """Return the margin of `lots` on one side at `price_minor`, up to the next fen."""
+        return apply_rate(self.value_minor(lots, price_minor), self.margin, round_up)
+
     def metal_minor(self, lots: int) -> int:
         """Return the milligrams of metal in `lots`. Errors: BadInput for a contract whose lots are not weighed."""
         if self.measure not in _MILLIGRAMS:

@@ -30,7 +30,8 @@ from ringfence.margin.delivery import Tender, amounts, count, match
 from ringfence.margin.funds import Funds
 from ringfence.margin.kept_plan import DaySettled, kept_prices, read_plan, requirements, write_plan
 from ringfence.margin.market import SettlementPrice
-from ringfence.margin.metal import Holding, against_payment, holdings
+from ringfence.margin.metal import against_payment
+from ringfence.margin.metal import available as free_metal
 from ringfence.margin.opening import Opening, read_opening
 from ringfence.margin.order_state import cancel_rest, states
 from ringfence.margin.planning import LEFT_OVER, PENALTY, Backing, MatchOf, Piece, conditions, plan
@@ -148,9 +149,9 @@ class DayEnd:
         )
         return {client: (margin, call) for client, margin, call in rows}
 
-    def metal(self) -> list[Holding]:
-        """What clients have in the vault."""
-        return holdings(self._connection)
+    def metal(self) -> dict[tuple[str, str], int]:
+        """What clients can sell or tender of what they have in the vault, in milligrams by client and metal."""
+        return free_metal(self._connection)
 
     def totals(self) -> tuple[int, int, int, int]:
         """How many margin calls, covers, deliveries and defaults on them there were on all planned days."""
@@ -271,8 +272,7 @@ class DayEnd:
                     "SELECT owner, available FROM {}.balances WHERE kind = 'client-cash' AND unit = 'CNY'"
                 )
             )
-            metal = {(held.client, held.metal): held.available_minor for held in holdings(self._connection)}
-            planned = plan(day, opening, on, available, self._backing(opening), matches, metal)
+            planned = plan(day, opening, on, available, self._backing(opening), matches, self.metal())
             write_plan(self._connection, planned, prices, natural_days)
         self._reached("planned")
 

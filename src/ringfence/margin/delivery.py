@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from ringfence.errors import BadInput
 from ringfence.margin.contracts import Contract
@@ -29,6 +29,8 @@ from ringfence.margin.market import Direction
 from ringfence.money import Rate, apply_rate, round_half_up
 
 TenderSide = Literal["deliver", "receive"]
+Giver = TypeVar("Giver")
+Taker = TypeVar("Taker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,25 +146,22 @@ def match(tenders: Sequence[Tender]) -> list[Match]:
             )
             raise BadInput("side", tender.side, right)
         queues[tender.side].append(tender)
-    return list(_overlay(queues["deliver"], queues["receive"]))
+    lots = {side: [(tender, tender.lots) for tender in queue] for side, queue in queues.items()}
+    return [Match(*one) for one in overlay(lots["deliver"], lots["receive"])]
 
 
-def _overlay(delivering: Sequence[Tender], receiving: Sequence[Tender]) -> Iterator[Match]:
-    """Lay both queues end to end on one line: where they lie over each other, one delivers to the other."""
-    givers, takers = iter(delivering), iter(receiving)
+def overlay(
+    giving: Iterable[tuple[Giver, int]], taking: Iterable[tuple[Taker, int]]
+) -> Iterator[tuple[Giver, Taker, int]]:
+    """Lay both queues of lots end to end on one line: where they lie over each other, so many lots go from one to the other."""
+    givers, takers = iter(giving), iter(taking)
     giver, taker = next(givers, None), next(takers, None)
-    left, wanted = giver.lots if giver else 0, taker.lots if taker else 0
     while giver is not None and taker is not None:
-        lots = min(left, wanted)
-        yield Match(giver, taker, lots)
-        left -= lots
-        wanted -= lots
-        if not left:
-            giver = next(givers, None)
-            left = giver.lots if giver else 0
-        if not wanted:
-            taker = next(takers, None)
-            wanted = taker.lots if taker else 0
+        lots = min(giver[1], taker[1])
+        if lots:
+            yield giver[0], taker[0], lots
+        giver = (giver[0], giver[1] - lots) if giver[1] > lots else next(givers, None)
+        taker = (taker[0], taker[1] - lots) if taker[1] > lots else next(takers, None)
 
 
 def clear(contract: Contract, settlement_minor: int, matches: Iterable[Match], means: Means) -> list[Cleared]:

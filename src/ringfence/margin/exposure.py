@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 import psycopg
 
 from ringfence.calendar import TradingCalendar, opening_of
-from ringfence.margin.kept_plan import kept_prices
+from ringfence.margin.kept_plan import kept_prices, planned_day
 from ringfence.margin.risk import Book, Positions
 from ringfence.margin.rules import Rules
 from ringfence.margin.standing import standing
@@ -42,13 +42,6 @@ class Call(NamedTuple):
     state: CallState
 
 
-def planned_day(connection: psycopg.Connection[Any]) -> datetime.date | None:
-    """The last day that is planned; None where none is."""
-    ((day,),) = connection.execute("SELECT max(day) FROM exchange_margin.planned").fetchall()
-    found: datetime.date | None = day
-    return found
-
-
 def read_book(
     connection: psycopg.Connection[Any],
     rules: Rules,
@@ -58,11 +51,8 @@ def read_book(
     """The book, through a login that reads; what members and the reserve have put up is for whoever knows it. Errors: RuleUnknown."""
     day = planned_day(connection)
     rows = connection.execute(
-        """
-        SELECT l.client, l.contract, coalesce(sum(l.lots) FILTER (WHERE l.side = 1), 0)::bigint,
-            coalesce(sum(l.lots) FILTER (WHERE l.side = -1), 0)::bigint
-        FROM exchange_margin.lot AS l WHERE l.until = 'infinity' GROUP BY l.client, l.contract ORDER BY l.client, l.contract
-        """
+        "SELECT client, contract, long_lots, short_lots FROM exchange_margin.position WHERE day = %s ORDER BY client, contract",
+        (day,),
     ).fetchall()
     codes = sorted({contract for _, contract, _, _ in rows})
     found = connection.execute(

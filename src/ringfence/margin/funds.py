@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -85,6 +85,26 @@ class AllFunds(Rows):
         amounts = {field.name: int(getattr(self, field.name)[row]) for field in fields(self)}
         grade = GRADES[amounts.pop("grade")]
         return Funds(**amounts, grade=grade)
+
+
+class OfGrade(NamedTuple):
+    """How many clients have a grade, and their margin and calls in fen."""
+
+    grade: Grade
+    clients: int
+    margin_minor: int
+    call_minor: int
+
+
+def by_grade(funds: AllFunds) -> list[OfGrade]:
+    """What there is of each grade, in their order."""
+    found = []
+    for number, grade in enumerate(GRADES):
+        there = funds.grade == number
+        found.append(
+            OfGrade(grade, int(there.sum()), int(funds.margin_minor[there].sum()), int(funds.call_minor[there].sum()))
+        )
+    return found
 
 
 def funds_of_all(

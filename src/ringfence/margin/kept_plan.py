@@ -123,6 +123,13 @@ def kept_prices(connection: psycopg.Connection[Any], day: datetime.date) -> tupl
     return prices, rows[0][4] if rows else 1
 
 
+def planned_day(connection: psycopg.Connection[Any]) -> datetime.date | None:
+    """The last day that is planned; None where none is."""
+    ((day,),) = connection.execute("SELECT max(day) FROM exchange_margin.planned").fetchall()
+    found: datetime.date | None = day
+    return found
+
+
 def evening_prices(connection: psycopg.Connection[Any], before: datetime.date = datetime.date.max) -> dict[str, int]:
     """Each contract's last settlement price, or the last `before` a day, in fen."""
     return dict(

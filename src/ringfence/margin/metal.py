@@ -75,6 +75,11 @@ def holdings(connection: psycopg.Connection[Any], clients: Sequence[str] | None 
     ]
 
 
+def available(connection: psycopg.Connection[Any], clients: Sequence[str] | None = None) -> dict[tuple[str, str], int]:
+    """What of its metal each client can sell or tender, or some, in milligrams by client and metal."""
+    return {(held.client, held.metal): held.available_minor for held in holdings(connection, clients)}
+
+
 def against_payment(
     ledger: Ledger,
     day: datetime.date,

@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 import psycopg
 
+from ringfence.margin.delivery import overlay
 from ringfence.margin.kept_plan import kept_prices
 from ringfence.margin.rules import Rules
 from ringfence.money import Rate, allocate
@@ -118,7 +119,9 @@ def reduce(
             continue
         gives = dict(zip((one.client for one in members), allocate(given, [one.lots for one in members]), strict=True))
         gets = dict(zip(left, allocate(given, list(left.values())), strict=True))
-        found += _paired(gets, gives, number)
+        found += [
+            Reduction(loser, winner, number, lots) for loser, winner, lots in overlay(gets.items(), gives.items())
+        ]
         left = {client: lots - gets[client] for client, lots in left.items() if lots > gets[client]}
     return found
 
@@ -132,20 +135,6 @@ def _banded(holders: Sequence[Holder], settlement_minor: int, bands: Sequence[Ra
                 (number for number, band in enumerate(bands) if share >= band.parts * settlement_minor), len(bands)
             )
             found[place].append(holder)
-    return found
-
-
-def _paired(gets: dict[str, int], gives: dict[str, int], band: int) -> list[Reduction]:
-    """Lay both end to end on one line: where they lie over each other, one closes against the other."""
-    found = []
-    losers = [(client, lots) for client, lots in gets.items() if lots]
-    winners = [(client, lots) for client, lots in gives.items() if lots]
-    while losers and winners:
-        (loser, wants), (winner, has) = losers[0], winners[0]
-        lots = min(wants, has)
-        found.append(Reduction(loser, winner, band, lots))
-        losers[0], winners[0] = (loser, wants - lots), (winner, has - lots)
-        losers, winners = losers[not losers[0][1] :], winners[not winners[0][1] :]
     return found
 
 

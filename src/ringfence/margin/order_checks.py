@@ -13,13 +13,14 @@ from typing import NamedTuple
 from ringfence.errors import BadInput
 from ringfence.ledger import Ledger
 from ringfence.margin.contracts import Contract
-from ringfence.margin.kept_plan import evening_prices
+from ringfence.margin.kept_plan import evening_prices, planned_day
+from ringfence.margin.left import is_client, take_cash, take_metal
 from ringfence.margin.market import Market, price_before
-from ringfence.margin.metal import grams, holdings, require_account
+from ringfence.margin.metal import available, require_account
 from ringfence.margin.order_state import SIDES, Order, closable
 from ringfence.margin.rules import Rules
 from ringfence.margin.standing import standing
-from ringfence.money import apply_rate, grouped, render, round_up, unit
+from ringfence.money import apply_rate, render, round_up, unit
 
 _CNY = unit("CNY")
 _LONGEST = 100
@@ -40,14 +41,12 @@ class Judge:
         self._ledger, self._connection = ledger, ledger.connection
         self._rules, self._market, self._day = rules, market, day
         self._previous = evening_prices(self._connection, day)
-        self._clients = {name for name in clients if _is_client(ledger, name)}
+        self._clients = {name for name in clients if is_client(ledger, name)}
         funds = standing(self._connection, day, sorted(self._clients), rules)
         self._available = {name: found.available_minor for name, found in funds.items()}
         self._closable = closable(self._connection, day, sorted(self._clients))
         self._metal: dict[tuple[str, str], int] | None = None
-        self._evening: datetime.date = (
-            self._connection.execute("SELECT max(day) FROM exchange_margin.planned").fetchall()[0][0] or day
-        )
+        self._evening = planned_day(self._connection) or day
 
     def needs(self, order: Order) -> Need:
         """What an order holds. Errors, in this order: BadInput for its number, client, contract, lots, price; for the position to
@@ -112,8 +111,9 @@ class Judge:
         price = order.price_minor if order.side == "buy" else highest or order.price_minor
         value = traded.value_minor(order.lots, price)
         rate = self._rules.contract(traded.code, self._evening).margin
-        return self._take_cash(
-            order,
+        return take_cash(
+            self._available,
+            order.client,
             apply_rate(value, rate, round_up) + traded.fee.of(value, order.lots),
             "margin and fee",
             "保证金与手续费",
@@ -130,33 +130,9 @@ class Judge:
             lot = traded.value_minor(1, order.price_minor)
             # By the lot, so that what each fill gives back pays for it.
             needed = order.lots * (lot + traded.fee.of_lot_at_most(lot))
-            return self.Need(self._take_cash(order, needed, "price and fee", "货款与手续费"))
+            return self.Need(take_cash(self._available, order.client, needed, "price and fee", "货款与手续费"))
         if self._metal is None:
-            held = holdings(self._connection, sorted(self._clients))
-            self._metal = {(one.client, one.metal): one.available_minor for one in held}
-        weight, there = traded.metal_minor(order.lots), self._metal[order.client, metal]
-        if weight > there:
-            free = grams(there, metal)
-            raise BadInput(
-                "metal", grams(weight, metal), f"at most {free} of {metal}, which is free", f"不超过可用 {metal} {free}"
-            )
-        self._metal[order.client, metal] = there - weight
+            self._metal = available(self._connection, sorted(self._clients))
+        weight = traded.metal_minor(order.lots)
+        take_metal(self._metal, order.client, metal, weight)
         return self.Need(weight, metal)
-
-    def _take_cash(self, order: Order, needed: int, what: str, what_zh: str) -> int:
-        available = self._available.get(order.client, 0)
-        if needed > available:
-            there, asked = grouped(available, _CNY), grouped(needed, _CNY)
-            raise BadInput(
-                "funds",
-                f"{asked} CNY",
-                f"at most {there} CNY, which is available for {what}",
-                f"{what_zh}合计不超过可用资金 {there} CNY",
-            )
-        self._available[order.client] = available - needed
-        return needed
-
-
-def _is_client(ledger: Ledger, name: str) -> bool:
-    party = ledger.parties.get(name)
-    return party is not None and party.role == "client"

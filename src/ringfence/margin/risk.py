@@ -25,7 +25,7 @@ import numpy as np
 
 from ringfence.errors import BadInput
 from ringfence.margin.contracts import Contract
-from ringfence.margin.funds import GRADES, AllFunds, Grade, funds_of_all
+from ringfence.margin.funds import GRADES, AllFunds, Funds, funds_of_all
 from ringfence.margin.lots import Rows
 from ringfence.margin.settlement import requirement
 from ringfence.money import Rate
@@ -109,6 +109,16 @@ class Standing:
         return int(self.shortfall.sum())
 
 
+class OfMember(NamedTuple):
+    """A member: its clients' funds together, how many of them must pay in, what they cannot pay and its guarantee bears, in fen."""
+
+    member: str
+    funds: Funds
+    called: int
+    shortfall_minor: int
+    guarantee_minor: int
+
+
 class Point(NamedTuple):
     """One point of a stress curve: all prices moved by `parts` per hundred million."""
 
@@ -160,6 +170,19 @@ def standing_at(book: Book, moves: Mapping[str, int] | None = None) -> Standing:
         shortfall,
         waterfall(sums(shortfall, book.member, groups), book.guarantees, book.reserve_minor),
     )
+
+
+def members_at(book: Book, at: Standing) -> list[OfMember]:
+    """How each member stands."""
+    groups = len(book.members)
+    called = sums((at.funds.call_minor > 0).astype(np.int64), book.member, groups)
+    shortfall = sums(at.shortfall, book.member, groups)
+    return [
+        OfMember(
+            member, at.members.one(place), int(called[place]), int(shortfall[place]), int(at.borne.by_guarantee[place])
+        )
+        for place, member in enumerate(book.members)
+    ]
 
 
 def waterfall(shortfall: Column, guarantees: Column, reserve_minor: int) -> Borne:
@@ -258,8 +281,7 @@ class _Side(NamedTuple):
     lots: int
 
     def margin_minor(self, lots: int) -> int:
-        value = self.contract.value_minor(lots, self.price_minor)
-        return -(-value * self.contract.margin.parts // Rate.WHOLE)
+        return self.contract.margin_minor(lots, self.price_minor)
 
     def fee_minor(self, lots: int) -> int:
         return self.contract.fee.of(self.contract.value_minor(lots, self.price_minor), lots)
@@ -276,8 +298,3 @@ class _Side(NamedTuple):
             middle = (low + high) // 2
             low, high = (low, middle) if enough(middle) else (middle + 1, high)
         return low
-
-
-def grade_of(standing: AllFunds, place: int) -> Grade:
-    """The grade in one row."""
-    return GRADES[int(standing.grade[place])]

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from ringfence.errors import BadInput
+from ringfence.margin.kept_plan import planned_day
 from ringfence.margin.rules import Rule, Rules
 
 
@@ -27,7 +28,7 @@ def add_rules(connection: psycopg.Connection[Any], rows: Iterable[Rule]) -> int:
         elif there.value != row.value:
             right = f"{there.value}, which stands there for {row.effective_from}; a later row can change it"
             raise BadInput(f"{row.rule} of {row.contract}", row.value, right)
-    ((last,),) = connection.execute("SELECT max(day) FROM exchange_margin.planned").fetchall()
+    last = planned_day(connection)
     for row in new:
         if last is not None and row.effective_from <= last:
             raise BadInput(

@@ -18,7 +18,7 @@ import psycopg
 
 from ringfence.margin.day import by_client
 from ringfence.margin.funds import Funds, funds_of_all
-from ringfence.margin.kept_plan import evening_prices
+from ringfence.margin.kept_plan import evening_prices, planned_day
 from ringfence.margin.lots import ClosedMoreThanOpen
 from ringfence.margin.market import Direction, SettlementPrice
 from ringfence.margin.opening import Opening, last_prices, read_opening
@@ -106,7 +106,7 @@ def _during(
 ) -> dict[str, Column]:
     """What the day has made so far of each client's positions, in columns of `size` by their `places`."""
     evening = evening_prices(connection)
-    ((settled,),) = connection.execute("SELECT max(day) FROM exchange_margin.planned").fetchall()
+    settled = planned_day(connection)
     last = last_prices(opening)
     prices = {
         code: SettlementPrice(evening.get(code) or last[code], last.get(code) or evening[code], Direction.NONE)

@@ -22,19 +22,19 @@ from ringfence.ledger import Action, Instruction, Ledger
 from ringfence.margin.contracts import Contract
 from ringfence.margin.delivery import Count, Tender, TenderSide
 from ringfence.margin.kept_plan import evening_prices
+from ringfence.margin.left import is_client, take_cash, take_metal
 from ringfence.margin.market import Market, price_before
-from ringfence.margin.metal import grams, holdings, require_account
+from ringfence.margin.metal import available, grams, require_account
 from ringfence.margin.order_state import closable, holds_on, post_all
 from ringfence.margin.rulebook import read_rules
 from ringfence.margin.rules import Rules, RuleUnknown
 from ringfence.margin.standing import standing
-from ringfence.money import apply_rate, grouped, round_up, unit
+from ringfence.money import apply_rate, round_up
 
 # Whoever receives closes what it is long of.
 TENDER_SIDES: dict[TenderSide, int] = {"receive": 1, "deliver": -1}
 _NAMES: dict[int, TenderSide] = {number: name for name, number in TENDER_SIDES.items()}
 _LONGEST = 100
-_CNY = unit("CNY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,15 +244,13 @@ class _Judge:
     ) -> None:
         self._ledger, self._day, self._rules, self._market = ledger, day, rules, market
         connection = ledger.connection
-        self._clients = {
-            name for name in clients if (party := ledger.parties.get(name)) is not None and party.role == "client"
-        }
+        self._clients = {name for name in clients if is_client(ledger, name)}
         known = sorted(self._clients)
         self._closed = _closed(connection)
         self._counts = counts_of(connection, day)
         self._evening = evening_prices(connection, day)
         self._lots = closable(connection, day, known)
-        self._metal = {(held.client, held.metal): held.available_minor for held in holdings(connection, known)}
+        self._metal = available(connection, known)
         self._cash = {name: funds.available_minor for name, funds in standing(connection, day, known, rules).items()}
         self._sides = {
             (state.asked.client, state.asked.contract): state.asked.side
@@ -329,26 +327,12 @@ class _Judge:
     def _neutral(self, asked: TenderAsked, traded: Contract) -> Tendered:
         metal = traded.metal or ""
         if asked.side == "deliver":
-            weight, there = traded.metal_minor(asked.lots), self._metal[asked.client, metal]
-            if weight > there:
-                free = grams(there, metal)
-                raise BadInput(
-                    "metal",
-                    grams(weight, metal),
-                    f"at most {free} of {metal}, which is free",
-                    f"不超过可用 {metal} {free}",
-                )
-            self._metal[asked.client, metal] = there - weight
+            weight = traded.metal_minor(asked.lots)
+            take_metal(self._metal, asked.client, metal, weight)
             return Tendered(asked, weight, metal, None)
         if traded.neutral is None:
             raise BadInput("contract", asked.contract, "a contract with a rule for neutral tenders")
         price = price_before(self._day, asked.contract, self._evening, self._market)
         value = traded.value_minor(asked.lots, price)
-        needed, available = apply_rate(value, traded.neutral, round_up), self._cash[asked.client]
-        if needed > available:
-            raise BadInput(
-                "funds", f"{grouped(needed, _CNY)} CNY", f"at most {grouped(available, _CNY)} CNY, which is available",
-                f"不超过可用资金 {grouped(available, _CNY)} CNY",
-            )  # fmt: skip
-        self._cash[asked.client] = available - needed
+        needed = take_cash(self._cash, asked.client, apply_rate(value, traded.neutral, round_up))
         return Tendered(asked, needed, "CNY", None)

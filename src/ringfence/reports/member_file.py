@@ -21,17 +21,11 @@ from ringfence.errors import Language
 from ringfence.margin.rulebook import read_rules
 from ringfence.margin.statement import LINES, statements
 from ringfence.reports.sections import Column, Section, plain, sections_of_all
-from ringfence.reports.statement import LINE_WORDS
+from ringfence.reports.statement import FUND_WORDS, LINE_WORDS
 from ringfence.reports.workbook import Workbook
 
-_FUNDS = ("equity", "margin", "available", "withdrawable", "call")
-_FUND_WORDS: dict[str, dict[Language, str]] = {
-    "equity": {"en": "Equity", "zh": "客户权益"},
-    "margin": {"en": "Margin", "zh": "保证金占用"},
-    "available": {"en": "Available", "zh": "可用资金"},
-    "withdrawable": {"en": "Withdrawable", "zh": "可取资金"},
-    "call": {"en": "To pay in", "zh": "追加保证金"},
-}
+_FUND_WORDS: dict[str, dict[Language, str]] = {"equity": {"en": "Equity", "zh": "客户权益"}, **FUND_WORDS}
+_FUNDS = tuple(_FUND_WORDS)
 _ACCOUNTS: dict[Language, str] = {"en": "Accounts", "zh": "资金状况"}
 
 

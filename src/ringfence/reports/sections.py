@@ -21,7 +21,7 @@ import psycopg
 from ringfence.errors import Language
 from ringfence.margin.contracts import Contract
 from ringfence.margin.rules import Rules
-from ringfence.money import Rate, grouped, render, unit
+from ringfence.money import grouped, render, unit
 
 Kind = Literal["text", "word", "day", "count", "price", "money", "moves", "grams"]
 _CNY, _GRAM = unit("CNY"), unit("AU9999")
@@ -258,10 +258,7 @@ class _Day:
             contract, (previous, settlement) = self._contract(code), self._prices[code]
             long_lots, short_lots = (sum(one.lots for one in lots if one.side == side) for side in (1, -1))
             # As the requirement: each side by itself, up to the fen.
-            margin = sum(
-                -(-contract.value_minor(held, settlement) * contract.margin.parts // Rate.WHOLE)
-                for held in (long_lots, short_lots)
-            )
+            margin = contract.margin_minor(long_lots, settlement) + contract.margin_minor(short_lots, settlement)
             marked, floating = (sum(amounts) for amounts in zip(*map(self._marked, lots), strict=True))
             found.append((client, code, long_lots, short_lots, previous, settlement, marked, floating, margin))
         return _section(

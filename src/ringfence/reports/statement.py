@@ -44,6 +44,12 @@ _LINES: tuple[tuple[str, bool, dict[Language, str]], ...] = (
     ("closing_minor", False, {"en": "Closing balance", "zh": "当日结存"}),
 )
 LINE_WORDS: dict[str, dict[Language, str]] = {name: words for name, _, words in _LINES}
+FUND_WORDS: dict[str, dict[Language, str]] = {
+    "margin": {"en": "Margin", "zh": "保证金占用"},
+    "available": {"en": "Available", "zh": "可用资金"},
+    "withdrawable": {"en": "Withdrawable", "zh": "可取资金"},
+    "call": {"en": "To pay in", "zh": "追加保证金"},
+}
 # Lines that stand only where there is something in them.
 _ONLY_IF = ("sold_minor", "bought_minor", "penalty_minor", "covered_minor", "other_minor")
 _WORDS: dict[str, dict[Language, str]] = {
@@ -52,11 +58,8 @@ _WORDS: dict[str, dict[Language, str]] = {
     "member": {"en": "Member", "zh": "会员"},
     "day": {"en": "Trading day", "zh": "交易日"},
     "unit": {"en": "Currency", "zh": "币种"},
-    "margin": {"en": "Margin", "zh": "保证金占用"},
-    "available": {"en": "Available", "zh": "可用资金"},
-    "withdrawable": {"en": "Withdrawable", "zh": "可取资金"},
+    **FUND_WORDS,
     "risk": {"en": "Risk degree", "zh": "风险度"},
-    "call": {"en": "To pay in", "zh": "追加保证金"},
     "not-settled": {"en": "The day is not settled yet: nothing is said about margin.", "zh": "当日尚未结算\uff0c保证金未定\u3002"},
     "positions": {"en": "Positions", "zh": "持仓"},
     "contract": {"en": "Contract", "zh": "合约"},

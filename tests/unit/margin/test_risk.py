@@ -21,7 +21,6 @@ from ringfence.margin.risk import (
     concentration,
     curve,
     forced_closes,
-    grade_of,
     parse_move,
     standing_at,
     waterfall,
@@ -59,13 +58,13 @@ def test_a_move_is_revalued_to_the_fen() -> None:
     made = book([30_000_00, 30_000_00], [(0, 0, 1, 0), (1, 0, 0, 1)])
     now = standing_at(made)
     assert now.funds.margin_minor.tolist() == [1000 * 34818 * 6 // 100] * 2
-    assert [grade_of(now.funds, place) for place in (0, 1)] == ["green", "green"]
+    assert [now.funds.one(place).grade for place in (0, 1)] == ["green", "green"]
     moved = standing_at(made, {"Au(T+D)": parse_move("-4%")})
     assert moved.prices.tolist() == [34818 - 1393, 341600]
     assert moved.funds.equity_minor.tolist() == [30_000_00 - 13_930_00, 30_000_00 + 13_930_00]
     assert moved.funds.margin_minor.tolist() == [20_055_00, 20_055_00]
     # 20,055 over 16,070 is 124.80 %.
-    assert [grade_of(moved.funds, place) for place in (0, 1)] == ["red-call", "green"]
+    assert [moved.funds.one(place).grade for place in (0, 1)] == ["red-call", "green"]
     assert (moved.called, moved.forced, moved.fallen, moved.shortfall_minor) == (1, 0, 0, 0)
     assert moved.funds.call_minor.tolist() == [20_055_00 - 16_070_00, 0]
     fallen = standing_at(made, {"Au(T+D)": parse_move("-10%")})
@@ -94,7 +93,7 @@ def test_a_member_is_graded_by_its_clients_together() -> None:
     at = standing_at(made)
     assert at.members.equity_minor.tolist() == [40_000_00, 0]
     assert at.members.margin_minor.tolist() == [2 * 20_890_80, 0]
-    assert (grade_of(at.members, 0), grade_of(at.members, 1)) == ("red-call", "green")
+    assert (at.members.one(0).grade, at.members.one(1).grade) == ("red-call", "green")
 
 
 @pytest.mark.parametrize(
