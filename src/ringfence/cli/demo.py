@@ -172,12 +172,12 @@ def _noteworthy(done: DayDone, language: Language) -> list[str]:
 
     lines = [
         _WORDS["covered"][language].format(
-            client=piece.client, amount=grouped(piece.amount_minor, unit("CNY")), what=_WORDS[piece.what][language]
+            client=cover.client, amount=grouped(cover.amount_minor, unit("CNY")), what=_WORDS[cover.source][language]
         )
-        for piece in done.settled.covers
+        for cover in done.settled.covers
     ]
-    if len(done.settled.calls) >= max(5, done.clients // 10):
-        lines.append(_WORDS["called"][language].format(count=len(done.settled.calls)))
+    if done.settled.called >= max(5, done.clients // 10):
+        lines.append(_WORDS["called"][language].format(count=done.settled.called))
     if done.number <= 6:
         lines += [f"{_WORDS['refusal'][language]}: {refusal.text(language)}" for refusal in done.refused]
     return lines

@@ -149,9 +149,9 @@ def day_(
             figure = _WORDS[word][said].format(figure=f"{stage.figure:,}")
             typer.echo(f"{stage.at.astimezone():%H:%M:%S}  {figure}")
     _say_deliveries(settled, said)
-    if settled.calls:
-        amount = grouped(sum(settled.calls.values()), unit("CNY"))
-        typer.echo(_WORDS["called"][said].format(count=len(settled.calls), amount=amount))
+    if settled.called:
+        amount = grouped(settled.called_minor, unit("CNY"))
+        typer.echo(_WORDS["called"][said].format(count=settled.called, amount=amount))
 
 
 def _say_deliveries(settled: DaySettled, said: Language) -> None:

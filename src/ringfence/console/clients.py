@@ -31,7 +31,7 @@ _CLIENTS = """
     FROM exchange.party AS c
     JOIN exchange.account AS a ON a.owner = c.id JOIN exchange.kind AS k ON k.id = a.kind AND k.name = 'client-cash'
     LEFT JOIN exchange.party AS m ON m.id = c.member
-    LEFT JOIN exchange_margin.requirement AS q ON q.client = c.name AND q.day = (SELECT max(day) FROM exchange_margin.settled)
+    LEFT JOIN exchange_margin.client_day AS q ON q.client = c.name AND q.day = (SELECT max(day) FROM exchange_margin.settled)
     WHERE c.role = 'client' AND c.name > %(after)s AND (%(of)s = '' OR m.name = %(of)s)
     ORDER BY c.name LIMIT %(limit)s
 """

@@ -84,7 +84,7 @@ _DELIVERED = """
 """
 _RISK = """
     SELECT c.name, coalesce(c.title, c.name), coalesce(m.title, m.name, ''), a.balance, q.margin_minor
-    FROM exchange_margin.requirement AS q
+    FROM exchange_margin.client_day AS q
     JOIN exchange.party AS c ON c.name = q.client
     JOIN exchange.account AS a ON a.owner = c.id JOIN exchange.kind AS k ON k.id = a.kind AND k.name = 'client-cash'
     LEFT JOIN exchange.party AS m ON m.id = c.member

@@ -4,6 +4,7 @@ declaration   what a ledger is declared with
 create        making it, its roles and its logins
 grant         who lets whom do what, how far and how long
 instruction   instructions, outcomes, refusals
+bulk          a million instructions in columns
 registry      who and what there is, and the instructions that change it
 ledger        a ledger as one login sees it: postings in, outcomes out
 desk          single instructions of many callers, posted in batches
@@ -12,6 +13,7 @@ arrays        how batches travel, and what the chain hashes
 sql/          the functions that write, and who may call them
 """
 
+from ringfence.ledger.bulk import Bulk
 from ringfence.ledger.create import DeclaredOtherwise, create_ledger, create_login
 from ringfence.ledger.declaration import Declaration, Group, Invariant, Kind, Route, role
 from ringfence.ledger.desk import Desk, DeskClosed, DeskFull, Unanswered
@@ -25,6 +27,7 @@ __all__ = [
     "AccountName",
     "Action",
     "Binding",
+    "Bulk",
     "Caps",
     "Control",
     "Declaration",

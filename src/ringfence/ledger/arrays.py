@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from psycopg import Connection
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+
+from ringfence.money.columns import Column
 
 # The day from which PostgreSQL counts.
 EPOCH = date(2000, 1, 1).toordinal()
@@ -43,6 +46,15 @@ class _Numbers(PackedArray):
         elements[1::2] = values
         return cls(cls._header(len(values)) + struct.pack(">" + f"i{cls.code}" * len(values), *elements))
 
+    @classmethod
+    def pack_column(cls, values: Column) -> Self:
+        """Pack a column. Errors: OverflowError for a number that does not fit."""
+        if values.size and max(int(values.max()), -int(values.min()) - 1) >> (8 * cls.size - 1):
+            raise OverflowError(f"a number beyond {8 * cls.size} bits")
+        rows = np.empty(values.size, dtype=[("size", ">i4"), ("value", f">i{cls.size}")])
+        rows["size"], rows["value"] = cls.size, values
+        return cls(cls._header(values.size) + rows.tobytes())
+
 
 class Int2Array(_Numbers):
     """smallint[]"""
@@ -71,6 +83,11 @@ class DateArray(_Numbers):
     def pack_dates(cls, values: Sequence[date]) -> Self:
         """Pack dates."""
         return cls.pack([value.toordinal() - EPOCH for value in values])
+
+    @classmethod
+    def pack_ordinals(cls, days: Column) -> Self:
+        """Pack days, given as ordinals."""
+        return cls.pack_column(days - EPOCH)
 
 
 class _Bytes(PackedArray):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from ringfence.ledger.arrays import (
     TextArray,
     register_arrays,
 )
+from ringfence.ledger.bulk import Bulk
 from ringfence.ledger.instruction import LONGEST, NEVER, Control, Instruction, Outcome, Refusal, require_usable
 from ringfence.ledger.registry import AccountName, Registry, refusals
 
@@ -79,9 +80,13 @@ class Ledger(Registry):
             row[1]: RouteOf(row[0], *row[2:])
             for row in self.rows("SELECT id, name, asks, finishes, under FROM {}.route")
         }
-        self._post = sql.SQL("SELECT * FROM {}.post({})").format(
-            self._schema, sql.SQL(", ").join([sql.Placeholder()] * 19)
-        )
+        call = sql.SQL("{}.post({})").format(self._schema, sql.SQL(", ").join([sql.Placeholder()] * 19))
+        self._post = sql.SQL("SELECT * FROM ") + call
+        # Where it is enough to know what was refused.
+        self._post_bulk = sql.SQL(
+            "SELECT batch, CASE WHEN refused THEN status END, CASE WHEN refused THEN figure END, CASE WHEN refused THEN under END "
+            "FROM (SELECT *, 1 < ANY (status) AS refused FROM {} OFFSET 0) AS posted"
+        ).format(call)
 
     def __enter__(self) -> Ledger:
         return self
@@ -119,9 +124,9 @@ class Ledger(Registry):
             self._committed()
         return posted
 
-    def _send(self, parameters: Sequence[PackedArray | int | None]) -> Any:
+    def _send(self, parameters: Sequence[PackedArray | int | None], call: sql.Composed | None = None) -> Any:
         with refusals(), self.connection.cursor(binary=True) as cursor:
-            return cursor.execute(self._post, parameters).fetchone()
+            return cursor.execute(call or self._post, parameters).fetchone()
 
     def _posted(self, instructions: Sequence[Instruction], row: Any) -> Posted:
         batch, *columns = row
@@ -197,6 +202,34 @@ class Ledger(Registry):
                 outcomes += self._posted(under_way[0], under_way[1].result()).outcomes
         return outcomes
 
+    def post_bulk(self, bulks: Iterable[Bulk]) -> Iterator[Refusal]:
+        """Post however much, in its order, in as many commits as that takes; what is refused of it.
+
+        While the database works on one batch, the next is packed. Errors: as Bulk.packed.
+        """
+        routes = self.route_numbers
+        under_way: tuple[Bulk, Future[Any]] | None = None
+        with ThreadPoolExecutor(1) as server:
+            for part in (part for bulk in bulks for part in bulk.batches(LARGEST_BATCH)):
+                parameters = (*part.packed(routes), None, None)
+                if under_way:
+                    yield from self._refused(*under_way)
+                under_way = part, server.submit(self._send, parameters, self._post_bulk)
+                if self.watched:
+                    yield from self._refused(*under_way)
+                    under_way = None
+            if under_way:
+                yield from self._refused(*under_way)
+
+    def _refused(self, bulk: Bulk, answer: Future[Any]) -> Iterator[Refusal]:
+        batch, *columns = answer.result()
+        if batch is not None:
+            self._committed()
+        if columns[0]:
+            for row, (status, figure, under) in enumerate(zip(*columns, strict=True)):
+                if status > 1:
+                    yield self._refusal(bulk.one(row), status, figure, under)
+
     def open_day(self, day: datetime.date) -> None:
         """Open `day` as the booking day, and release what has expired by then. Only a login that closes may.
 
@@ -230,10 +263,13 @@ class Ledger(Registry):
     ) -> Outcome:
         if status <= 1:
             return Outcome(asked, posting, status == 1, None, debit, credit, under)
+        return Outcome(asked, None, False, self._refusal(asked, status, figure, under), None, None, None)
+
+    def _refusal(self, asked: Instruction, status: int, figure: int, under: int) -> Refusal:
         route = self._routes.get(asked.route, _NO_ROUTE)
         asker = route.finishes if asked.action >= 2 else route.asks
         begins = self.names.get(asked.path[0]) if asked.path else None
-        refusal = Refusal(
+        return Refusal(
             Control(status),
             figure,
             asked,
@@ -243,7 +279,6 @@ class Ledger(Registry):
             self._grant(under) if under else None,
             route.under,
         )
-        return Outcome(asked, None, False, refusal, None, None, None)
 
     @property
     def route_numbers(self) -> dict[str, int]:

@@ -130,6 +130,20 @@ def balances(holdings: Holdings, on: Conditions) -> list[Balance]:
     ]
 
 
+def together(some: Sequence[Balance], others: Sequence[Balance]) -> list[Balance]:
+    """How contracts balance over both, contract by contract."""
+    return [
+        Balance(
+            one.contract,
+            one.long_lots + other.long_lots,
+            one.short_lots + other.short_lots,
+            one.profit_minor + other.profit_minor,
+            one.left_over_minor + other.left_over_minor,
+        )
+        for one, other in zip(some, others, strict=True)
+    ]
+
+
 def require_zero_sum(day: datetime.date, found: Sequence[Balance], clients: int) -> None:
     """See that nothing was created. Errors, contract by contract: UnbalancedPositions; NotZeroSum."""
     for one in found:

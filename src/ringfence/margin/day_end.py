@@ -14,60 +14,61 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 from psycopg import sql
 
 from ringfence import calendar
-from ringfence.custody import EXCHANGE, Cover, CoverSource, Exchange, Transfers, intake
+from ringfence.custody import EXCHANGE, Cover, Exchange, Transfers, intake
 from ringfence.database import Store, migrate_ledger, sql_files
 from ringfence.errors import BadInput, Language, RingfenceError
-from ringfence.ledger import Instruction, role
+from ringfence.ledger import role
 from ringfence.margin import market as markets
 from ringfence.margin import rules as rule_table
 from ringfence.margin.day import ClosesTooMuch, NotZeroSum, SettlementPriceMissing, UnbalancedPositions
 from ringfence.margin.delivery import Tender, amounts, count, match
 from ringfence.margin.funds import Funds
-from ringfence.margin.kept_plan import DaySettled, kept_prices, read_plan, requirements, write_plan
+from ringfence.margin.kept_plan import (
+    ClientDays,
+    DaySettled,
+    begin_plan,
+    client_days,
+    deliveries,
+    finish_plan,
+    kept_prices,
+    left_overs,
+    read_plan,
+    write_part,
+)
 from ringfence.margin.market import SettlementPrice
-from ringfence.margin.metal import against_payment
 from ringfence.margin.metal import available as free_metal
-from ringfence.margin.opening import Opening, read_opening
+from ringfence.margin.opening import contracts_of, read_opening
 from ringfence.margin.order_state import cancel_rest, states
-from ringfence.margin.planning import LEFT_OVER, PENALTY, Backing, MatchOf, Piece, conditions, plan
+from ringfence.margin.parts import parts
+from ringfence.margin.planning import (
+    LEFT_OVER,
+    MOVES,
+    PENALTY,
+    Backing,
+    Deliveries,
+    MatchOf,
+    PartPlan,
+    Planning,
+    conditions,
+    deliver,
+)
 from ringfence.margin.positions import ClientContract, Position
+from ringfence.margin.posting import post_plan
 from ringfence.margin.rulebook import add_rules, read_rules
 from ringfence.margin.rules import Rules
+from ringfence.margin.settlement import Conditions
 from ringfence.margin.standing import standing
 from ringfence.margin.tenders import counts_of, release_holds, tenders_of, to_match
+from ringfence.money.columns import column
 
 SCHEMA = "exchange_margin"
-_ROUTES = {
-    "realised": ("loss", "profit"),
-    "marked": ("loss", "profit"),
-    "deferred": ("deferred-paid", "deferred-received"),
-    "fee": ("fee", "fee"),
-    "overdue": ("fee", "fee"),
-    PENALTY: ("payment", "proceeds"),
-}
-_OTHER_SIDE = {
-    "realised": "settlement",
-    "marked": "settlement",
-    "deferred": "deferral",
-    "fee": "fees-due",
-    "overdue": "fees-due",
-    PENALTY: "delivery",
-}
-
-
-class PlanRefused(RingfenceError):
-    """The ledger refused what a day's plan had room for: `day`, `refusal`. Somebody moved money meanwhile."""
-
-    code = "plan-refused"
-    template: ClassVar[dict[Language, str]] = {
-        "en": "{day}: the ledger refused part of the settlement: {refusal}",
-        "zh": "{day}:账本拒绝了部分清算记账:{refusal}",
-    }
+_PLENTY_MINOR = 2**50
 
 
 class DayOutOfOrder(RingfenceError):
@@ -144,7 +145,7 @@ class DayEnd:
     def requirements(self) -> dict[str, tuple[int, int]]:
         """Margin and call of the last planned day, by client, in fen."""
         rows = self._rows(
-            "SELECT client, margin_minor, call_minor FROM exchange_margin.requirement "
+            "SELECT client, margin_minor, call_minor FROM exchange_margin.client_day "
             "WHERE day = (SELECT max(day) FROM exchange_margin.planned)"
         )
         return {client: (margin, call) for client, margin, call in rows}
@@ -156,8 +157,8 @@ class DayEnd:
     def totals(self) -> tuple[int, int, int, int]:
         """How many margin calls, covers, deliveries and defaults on them there were on all planned days."""
         ((calls, covers, delivered, defaulted),) = self._rows(
-            "SELECT (SELECT count(*) FROM exchange_margin.requirement WHERE call_minor > 0), "
-            "(SELECT count(*) FROM exchange_margin.piece WHERE bank IS NOT NULL), "
+            "SELECT (SELECT count(*) FROM exchange_margin.client_day WHERE call_minor > 0), "
+            "(SELECT count(*) FROM exchange_margin.cover), "
             "count(*) FILTER (WHERE outcome = 'delivered'), count(*) FILTER (WHERE outcome <> 'delivered') "
             "FROM exchange_margin.delivery"
         )
@@ -216,28 +217,44 @@ class DayEnd:
         """
         if not self.is_planned(day):
             raise BadInput("day", str(day), "a day that is planned")
-        opening = read_opening(self._connection, day, again=True)
         prices, natural_days = kept_prices(self._connection, day)
-        on = conditions(opening, day, prices, self.rules, natural_days)
-        plenty = Backing(dict.fromkeys(opening.clients, ""), {}, {"": 2**62})
+        codes = contracts_of(self._connection, day, again=True)
+        on = conditions(codes, day, prices, self.rules, natural_days)
+        planning = Planning(day, on, Backing(lambda client: "", {}, {}))
+        differing = set()
         try:
-            computed = plan(day, opening, on, dict.fromkeys(opening.clients, 0), plenty)
+            for part in parts(self._connection):
+                opening = read_opening(self._connection, day, part, contracts=codes, again=True)
+                # Nobody has to be covered who has plenty.
+                computed = planning.part(opening, np.full(len(part.names), _PLENTY_MINOR))
+                differing |= self._differing(computed, client_days(self._connection, day, part))
+            left_over = planning.left_over()
         except (ClosesTooMuch, UnbalancedPositions, NotZeroSum) as error:
             return [error.text("en")]
-        pieces = {(p.client, p.what): p.amount_minor for p in computed.pieces if p.bank is None}
-        planned = read_plan(self._connection, day)
-        kept = {(p.client, p.what): p.amount_minor for p in planned.pieces if p.bank is None and p.what != PENALTY}
-        margins = {client: margin for client, margin, _ in requirements(computed)}
-        required = dict(self._rows("SELECT client, margin_minor FROM exchange_margin.requirement WHERE day = %s", day))
-        differing = {who for who, _ in pieces.items() ^ kept.items()}
-        differing |= {(client, "margin") for client, _ in margins.items() ^ required.items()}
-        for one in planned.deliveries:
+        differing |= {
+            (contract, LEFT_OVER) for contract, _ in left_over.items() ^ left_overs(self._connection, day).items()
+        }
+        for one in deliveries(self._connection, day):
             contract, price = self.rules.contract(one.contract, day), prices[one.contract].settlement_minor
             if (one.weight_minor, one.value_minor, one.penalty_minor) != amounts(
                 contract, price, one.lots, one.outcome
             ):
                 differing.add((one.match_no, "delivery"))
         return [f"{client}, {what}" for client, what in sorted(differing)]
+
+    @staticmethod
+    def _differing(computed: PartPlan, kept: ClientDays) -> set[tuple[str, str]]:
+        """Who and what differs of a part, a penalty apart."""
+        columns = {"margin": (computed.funds.margin_minor, kept.margin)}
+        columns |= {what: (computed.moves[what], kept.moves[what]) for what in MOVES if what != PENALTY}
+        differing = set()
+        for what, (here, there) in columns.items():
+            rows = [
+                {(name, amount) for name, amount in zip(names, values.tolist(), strict=True) if amount}
+                for names, values in ((computed.names, here), (kept.names, there))
+            ]
+            differing |= {(name, what) for name, _ in rows[0] ^ rows[1]}
+        return differing
 
     def _close_trading(self, day: datetime.date) -> None:
         ((last,),) = self._rows("SELECT max(day) FROM exchange_margin.trading_closed")
@@ -265,15 +282,17 @@ class DayEnd:
         with self._connection.transaction():
             prices = self._directed(day, self._prices(day))
             matches = self._match(day, prices)
-            opening = read_opening(self._connection, day)
-            on = conditions(opening, day, prices, self.rules, natural_days)
-            available: dict[str, int] = dict(
-                self._exchange.settlement.rows(
-                    "SELECT owner, available FROM {}.balances WHERE kind = 'client-cash' AND unit = 'CNY'"
-                )
-            )
-            planned = plan(day, opening, on, available, self._backing(opening), matches, self.metal())
-            write_plan(self._connection, planned, prices, natural_days)
+            codes = contracts_of(self._connection, day)
+            on = conditions(codes, day, prices, self.rules, natural_days)
+            begin_plan(self._connection, day, prices, natural_days)
+            cleared = self._deliver(day, on, matches)
+            planning = Planning(day, on, self._backing(), cleared)
+            covers: list[Cover] = []
+            for part in parts(self._connection):
+                planned = planning.part(read_opening(self._connection, day, part, contracts=codes), part.available)
+                write_part(self._connection, day, planned)
+                covers += planned.covers
+            finish_plan(self._connection, day, covers, planning.left_over(), cleared)
         self._reached("planned")
 
     def _directed(self, day: datetime.date, prices: Mapping[str, SettlementPrice]) -> dict[str, SettlementPrice]:
@@ -306,78 +325,47 @@ class DayEnd:
                 found.append(MatchOf(code, one, trade))
         return found
 
-    def _backing(self, opening: Opening) -> Backing:
+    def _deliver(self, day: datetime.date, on: Conditions, matches: Sequence[MatchOf]) -> Deliveries:
+        """Clear the matches, by what those have who are in them."""
+        if not matches:
+            return ()
+        who = sorted({client for of in matches for client in (of.match.deliver.client, of.match.receive.client)})
+        opening = read_opening(self._connection, day, who, contracts=[contract.code for contract in on.contracts])
+        available = dict(
+            self._exchange.settlement.rows(
+                "SELECT owner, available FROM {}.balances WHERE kind = 'client-cash' AND unit = 'CNY' AND owner = ANY (%s)",
+                (who,),
+            )
+        )
+        metal = free_metal(self._connection, who)
+        return deliver(opening, column(available[name] for name in opening.clients), on, matches, metal)
+
+    def _backing(self) -> Backing:
         funds = {name: bank.funds(self._exchange.link.connection) for name, bank in self._exchange.clearing.items()}
         return Backing(
-            {name: self._exchange.settlement.party(name).member or "" for name in opening.clients},
+            lambda client: self._exchange.settlement.party(client).member or "",
             {bank: found.guarantees_minor for bank, found in funds.items()},
             {bank: found.reserve_minor for bank, found in funds.items()},
         )
 
     def _cover(self, day: datetime.date, settled: DaySettled, transfers: Transfers) -> None:
         """Real money moves into the circle before any loss is booked."""
-        covers = [
-            Cover(
-                f"cover:{day}:{p.client}:{p.what}:{p.bank}", p.client, p.amount_minor, p.bank, cast(CoverSource, p.what)
-            )
-            for p in settled.pieces
-            if p.bank is not None
-        ]
-        if covers:
-            transfers.cover(day, covers)
+        if settled.covers:
+            transfers.cover(day, settled.covers)
         self._connection.execute(
-            "INSERT INTO exchange_margin.covered (day, covers) VALUES (%s, %s)", (day, len(covers))
+            "INSERT INTO exchange_margin.covered (day, covers) VALUES (%s, %s)", (day, len(settled.covers))
         )
         self._reached("covered")
+
+    def _post(self, day: datetime.date, settled: DaySettled) -> None:
+        postings = post_plan(self._exchange.settlement, settled)
+        self._connection.execute("INSERT INTO exchange_margin.posted (day, postings) VALUES (%s, %s)", (day, postings))
+        self._reached("posted")
 
     def _finish(self, day: datetime.date) -> None:
         self._exchange.close_day(day)
         self._connection.execute("INSERT INTO exchange_margin.settled (day) VALUES (%s)", (day,))
         self._reached("settled")
-
-    def _post(self, day: datetime.date, settled: DaySettled) -> None:
-        """What clients receive goes first, then metal against money, then what they pay: nobody is short who is not short in the
-        end. What is left over goes last.
-        """
-        moves = [piece for piece in settled.pieces if piece.bank is None]
-        receives = [piece for piece in moves if piece.what != LEFT_OVER and piece.amount_minor > 0]
-        pays = [piece for piece in moves if piece.what != LEFT_OVER and piece.amount_minor < 0]
-        left_over = [piece for piece in moves if piece.what == LEFT_OVER]
-        asked = [self._instruction(day, piece) for piece in receives]
-        for one in settled.deliveries:
-            if one.outcome == "delivered":
-                asked += against_payment(
-                    self._exchange.settlement, day, one.match_no, one.giver, one.taker, one.metal, one.weight_minor,
-                    one.value_minor, one.contract,
-                )  # fmt: skip
-        asked += [self._instruction(day, piece) for piece in (*pays, *left_over)]
-        for outcome in self._exchange.settlement.post_in_batches(asked):
-            if outcome.refusal:
-                raise PlanRefused(day=day, refusal=outcome.refusal)
-        self._connection.execute(
-            "INSERT INTO exchange_margin.posted (day, postings) VALUES (%s, %s)", (day, len(asked))
-        )
-        self._reached("posted")
-
-    def _instruction(self, day: datetime.date, piece: Piece) -> Instruction:
-        settlement = self._exchange.settlement
-        if piece.what == LEFT_OVER:
-            route, subject = LEFT_OVER, EXCHANGE
-            path = (settlement.account("deferral", EXCHANGE), settlement.account("rounding", EXCHANGE))
-        else:
-            route, subject = _ROUTES[piece.what][piece.amount_minor > 0], piece.client
-            cash = settlement.account("client-cash", piece.client)
-            other = settlement.account(_OTHER_SIDE[piece.what], EXCHANGE)
-            path = (other, cash) if piece.amount_minor > 0 else (cash, other)
-        return Instruction(
-            key=f"settle:{day}:{piece.client}:{piece.what}",
-            route=route,
-            subject=subject,
-            path=path,
-            amount_minor=abs(piece.amount_minor),
-            value_date=day,
-            ref=piece.what if piece.what != LEFT_OVER else f"{piece.what} {piece.client}",
-        )
 
     def _rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query.encode(), parameters).fetchall()

@@ -105,7 +105,7 @@ def calls(
     rows: Sequence[tuple[str, str, int]] = connection.execute(
         """
         SELECT q.client, coalesce(m.name, ''), q.call_minor
-        FROM exchange_margin.requirement AS q
+        FROM exchange_margin.client_day AS q
         JOIN exchange.party AS c ON c.name = q.client LEFT JOIN exchange.party AS m ON m.id = c.member
         WHERE q.day = %s AND q.call_minor > 0 ORDER BY q.call_minor DESC, q.client
         """,

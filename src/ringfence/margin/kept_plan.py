@@ -7,17 +7,22 @@ evening before any day can be read for ever, and what was planned can be compute
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import numpy as np
 import psycopg
 
+from ringfence.custody import Cover
+from ringfence.ledger.arrays import DateArray, Int2Array, Int4Array, Int8Array, PackedArray, TextArray
+from ringfence.margin import parts
 from ringfence.margin.delivery import Outcome
 from ringfence.margin.market import Direction, SettlementPrice
-from ringfence.margin.planning import Piece, Plan
+from ringfence.margin.parts import Part
+from ringfence.margin.planning import MOVES, Deliveries, PartPlan
 from ringfence.margin.settlement import PAYS
-from ringfence.money.columns import Column
+from ringfence.money.columns import Column, column
 
 
 class Delivery(NamedTuple):
@@ -37,34 +42,56 @@ class Delivery(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DaySettled:
-    """What a settled day did: how much was moved, who was covered and who is called, what was delivered."""
+    """What a settled day did: who was covered, a guarantee before the reserve, what was delivered, how many are called for how much."""
 
     day: datetime.date
-    pieces: tuple[Piece, ...]
-    calls: Mapping[str, int]
-    deliveries: tuple[Delivery, ...]
-
-    @property
-    def covers(self) -> list[Piece]:
-        """What was paid in for clients that could not pay, a guarantee before the reserve."""
-        covers = [piece for piece in self.pieces if piece.bank is not None]
-        return sorted(covers, key=lambda piece: (piece.client, piece.what != "member-guarantee"))
+    covers: Sequence[Cover]
+    deliveries: Sequence[Delivery]
+    called: int
+    called_minor: int
 
 
-def write_plan(
-    connection: psycopg.Connection[Any], plan: Plan, prices: Mapping[str, SettlementPrice], natural_days: int
+def begin_plan(
+    connection: psycopg.Connection[Any],
+    day: datetime.date,
+    prices: Mapping[str, SettlementPrice],
+    natural_days: int,
 ) -> None:
-    """Write a plan down, in one commit; `prices` are those of all contracts, also of those that nobody holds."""
-    day = plan.day
-    with connection.transaction(), connection.cursor() as cursor:
+    """Begin to write a plan down; `prices` are those of all contracts, also of those that nobody holds."""
+    with connection.cursor() as cursor:
         cursor.execute("INSERT INTO exchange_margin.planned (day) VALUES (%s)", (day,))
         published = [
             (day, code, p.previous_minor, p.settlement_minor, PAYS[p.direction], natural_days)
             for code, p in prices.items()
         ]
         _insert(cursor, "price", published)
-        _insert(cursor, "piece (day, client, what, amount_minor, bank)", [(day, *piece) for piece in plan.pieces])
-        _write_lots(cursor, plan)
+
+
+def write_part(connection: psycopg.Connection[Any], day: datetime.date, part: PartPlan) -> None:
+    """Write down what is planned for a part: what is moved of each client, and what of lots has changed."""
+    names, funds = part.names, part.funds
+    amounts = (funds.margin_minor, funds.call_minor, *(part.moves[what] for what in MOVES))
+    with connection.cursor() as cursor:
+        _insert_columns(
+            cursor,
+            f"client_day (day, client, margin_minor, call_minor, {', '.join(f'{what}_minor' for what in MOVES)})",
+            day,
+            (TextArray.pack_text(names), *map(Int8Array.pack_column, amounts)),
+        )
+        _write_lots(cursor, day, part)
+
+
+def finish_plan(
+    connection: psycopg.Connection[Any],
+    day: datetime.date,
+    covers: Sequence[Cover],
+    left_over_minor: Mapping[str, int],
+    deliveries: Deliveries,
+) -> None:
+    """Write down what a plan has beside its parts, and what it comes to."""
+    with connection.cursor() as cursor:
+        _insert(cursor, "cover", [(day, one.client, one.source, one.bank, one.amount_minor) for one in covers])
+        _insert(cursor, "left_over", [(day, contract, amount) for contract, amount in left_over_minor.items()])
         _insert(
             cursor,
             "delivery",
@@ -73,29 +100,83 @@ def write_plan(
                     trade, day, of.contract, of.match.deliver.client, of.match.receive.client, of.metal, of.outcome,
                     of.weight_minor, of.value_minor, of.penalty_minor,
                 )
-                for trade, of in plan.deliveries
+                for trade, of in deliveries
             ],
         )  # fmt: skip
-        _insert(cursor, "requirement", [(day, *row) for row in requirements(plan)])
-
-
-def requirements(plan: Plan) -> list[tuple[str, int, int]]:
-    """Each client's margin and call after the day, in fen."""
-    names = [plan.opening.clients[number] for number in plan.clients.client.tolist()]
-    return list(zip(names, plan.funds.margin_minor.tolist(), plan.funds.call_minor.tolist(), strict=True))
 
 
 def read_plan(connection: psycopg.Connection[Any], day: datetime.date) -> DaySettled:
-    """What is to be done for `day`, as it was written down."""
-    pieces = connection.execute(
-        "SELECT client, what, amount_minor, bank FROM exchange_margin.piece WHERE day = %s ORDER BY client, what, bank",
+    """What is to be done for `day` beside what each client's row says, as it was written down."""
+    covers = connection.execute(
+        "SELECT format('cover:%%s:%%s:%%s:%%s', day, client, source, bank), client, amount_minor, bank, source "
+        "FROM exchange_margin.cover WHERE day = %s ORDER BY client, source DESC, bank",
         (day,),
     ).fetchall()
-    calls = connection.execute(
-        "SELECT client, call_minor FROM exchange_margin.requirement WHERE day = %s AND call_minor > 0 ORDER BY client",
+    ((called, called_minor),) = connection.execute(
+        "SELECT count(*), coalesce(sum(call_minor), 0)::bigint FROM exchange_margin.client_day WHERE day = %s AND call_minor > 0",
         (day,),
     ).fetchall()
-    return DaySettled(day, tuple(Piece(*row) for row in pieces), dict(calls), tuple(deliveries(connection, day)))
+    return DaySettled(day, [Cover(*row) for row in covers], deliveries(connection, day), called, called_minor)
+
+
+def left_overs(connection: psycopg.Connection[Any], day: datetime.date) -> dict[str, int]:
+    """What rounding left over of the deferred fee on `day`, by contract, in fen."""
+    return dict(
+        connection.execute(
+            "SELECT contract, amount_minor FROM exchange_margin.left_over WHERE day = %s ORDER BY contract", (day,)
+        ).fetchall()
+    )
+
+
+_COLUMNS: Final = ("party", "account", "margin_minor", *(f"{what}_minor" for what in MOVES))
+_CLIENT_DAYS = f"""
+    SELECT array_agg(part.client), {", ".join(f"array_agg(part.{name})" for name in _COLUMNS)}
+    FROM (
+        SELECT d.*, p.id AS party, a.id AS account
+        FROM exchange_margin.client_day AS d
+        JOIN exchange.party AS p ON p.name = d.client
+        JOIN exchange.account AS a ON a.owner = p.id AND a.kind = (SELECT id FROM exchange.kind WHERE name = 'client-cash')
+            AND a.unit = (SELECT id FROM exchange.unit WHERE code = 'CNY')
+        WHERE d.day = %(day)s AND {{}} ORDER BY d.client LIMIT %(size)s
+    ) AS part
+"""
+
+
+class ClientDays(NamedTuple):
+    """What stands there of some clients' day: who they are, by name and number, their accounts for money; in fen the margin
+    afterwards, and what is moved.
+    """
+
+    names: Sequence[str]
+    parties: Column
+    accounts: Column
+    margin: Column
+    moves: Mapping[str, Column]
+
+
+def client_days(connection: psycopg.Connection[Any], day: datetime.date, of: Part | Sequence[str]) -> ClientDays:
+    """What was planned of the clients of a part, or of some."""
+    if isinstance(of, Part):
+        return _client_days(
+            connection, day, "d.client > %(after)s AND d.client <= %(through)s", after=of.after, through=of.through
+        )
+    return _client_days(connection, day, "d.client = ANY (%(some)s)", some=list(of))
+
+
+def all_client_days(connection: psycopg.Connection[Any], day: datetime.date) -> Iterator[ClientDays]:
+    """What was planned of all clients, some at a time, in the order of their names."""
+    after = ""
+    while (found := _client_days(connection, day, "d.client > %(after)s", after=after, size=parts.PART)).names:
+        yield found
+        after = found.names[-1]
+
+
+def _client_days(connection: psycopg.Connection[Any], day: datetime.date, whose: str, **said: object) -> ClientDays:
+    with connection.cursor(binary=True) as cursor:
+        parameters = {"day": day, "size": None, **said}
+        names, *values = cursor.execute(_CLIENT_DAYS.format(whose).encode(), parameters).fetchall()[0]
+    party, account, margin, *moves = (column(amounts or []) for amounts in values)
+    return ClientDays(names or [], party, account, margin, dict(zip(MOVES, moves, strict=True)))
 
 
 def deliveries(connection: psycopg.Connection[Any], day: datetime.date) -> list[Delivery]:
@@ -141,51 +222,57 @@ def evening_prices(connection: psycopg.Connection[Any], before: datetime.date = 
     )
 
 
-def _write_lots(cursor: psycopg.Cursor[Any], plan: Plan) -> None:
-    day, opening, after, closed = plan.day, plan.opening, plan.settled.lots, plan.settled.closed
-    took = [
-        (trade, side) for trade, side, opened in _rows(closed.trade, closed.side, closed.opened) if opened < plan.on.day
-    ]
-    cursor.execute(
-        "UPDATE exchange_margin.lot SET until = %s WHERE until = 'infinity' "
-        "AND (trade, side) IN (SELECT * FROM unnest(%s::bigint[], %s::smallint[]))",
-        (day, [trade for trade, _ in took], [side for _, side in took]),
+def _write_lots(cursor: psycopg.Cursor[Any], day: datetime.date, part: PartPlan) -> None:
+    """What closing took of earlier days' lots ends; what is left of it, and what is new, begins."""
+    opening, after, closed, today = part.opening, part.settled.lots, part.settled.closed, day.toordinal()
+    earlier = closed.at(closed.opened < today)
+    if earlier.size:
+        cursor.execute(
+            "UPDATE exchange_margin.lot SET until = %s WHERE until = 'infinity' "
+            "AND (trade, side) IN (SELECT * FROM unnest(%s::bigint[], %s::smallint[]))",
+            (day, Int8Array.pack_column(earlier.trade), Int2Array.pack_column(earlier.side)),
+        )
+    changed = np.isin(after.trade * 2 + (after.side > 0), earlier.trade * 2 + (earlier.side > 0))
+    begins = after.at((after.opened == today) | changed)
+
+    def named(names: Sequence[str], numbers: Column) -> PackedArray:
+        return TextArray.pack_text([names[number] for number in numbers.tolist()])
+
+    _insert_columns(
+        cursor,
+        "lot (since, trade, side, client, contract, opened, price_minor, lots)",
+        day,
+        (
+            Int8Array.pack_column(begins.trade),
+            Int2Array.pack_column(begins.side),
+            named(opening.clients, begins.client),
+            named(opening.contracts, begins.contract),
+            DateArray.pack_ordinals(begins.opened),
+            Int8Array.pack_column(begins.price),
+            Int4Array.pack_column(begins.lots),
+        ),
     )
-    changed = set(took)
-    columns = (after.trade, after.side, after.client, after.contract, after.opened, after.price, after.lots)
-    _insert(
+    _insert_columns(
         cursor,
-        "lot",
-        [
-            (
-                trade, side, day, "infinity", opening.clients[client], opening.contracts[contract],
-                datetime.date.fromordinal(opened), price, lots,
-            )
-            for trade, side, client, contract, opened, price, lots in _rows(*columns)
-            if opened == plan.on.day or (trade, side) in changed
-        ],
-    )  # fmt: skip
-    taken = (closed.fill, closed.trade, closed.side, closed.client, closed.contract, closed.lots)
-    _insert(
-        cursor,
-        "closed",
-        [
-            (
-                day,
-                int(opening.fills.trade[fill]),
-                trade,
-                side,
-                opening.clients[client],
-                opening.contracts[contract],
-                lots,
-            )
-            for fill, trade, side, client, contract, lots in _rows(*taken)
-        ],
+        "closed (day, close_trade, trade, side, client, contract, lots)",
+        day,
+        (
+            Int8Array.pack_column(opening.fills.trade[closed.fill]),
+            Int8Array.pack_column(closed.trade),
+            Int2Array.pack_column(closed.side),
+            named(opening.clients, closed.client),
+            named(opening.contracts, closed.contract),
+            Int4Array.pack_column(closed.lots),
+        ),
     )
 
 
-def _rows(*columns: Column) -> Iterable[tuple[int, ...]]:
-    return zip(*(values.tolist() for values in columns), strict=True)
+def _insert_columns(
+    cursor: psycopg.Cursor[Any], table: str, day: datetime.date, columns: Sequence[PackedArray]
+) -> None:
+    """Insert rows that have `day` first, given column by column."""
+    places = ", ".join(["%s"] * len(columns))
+    cursor.execute(f"INSERT INTO exchange_margin.{table} SELECT %s, * FROM unnest({places})".encode(), (day, *columns))
 
 
 def _insert(cursor: psycopg.Cursor[Any], table: str, rows: Sequence[tuple[object, ...]]) -> None:

@@ -1,37 +1,51 @@
-"""What a day starts from, in columns: the lots of the evening before, the day's trades, and who and what the numbers stand for."""
+"""What a day starts from, in columns: the lots of the evening before, the day's fills, and who and what the numbers stand for."""
 
 from __future__ import annotations
 
 import datetime
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import psycopg
 
 from ringfence.margin.day import ClosesTooMuch
-from ringfence.margin.lots import BUY, SELL, ClosedMoreThanOpen, Fills, Lots
-from ringfence.money.columns import column
+from ringfence.margin.lots import ClosedMoreThanOpen, Fills, Lots
+from ringfence.margin.parts import Part
+from ringfence.money.columns import Column, column
+
+# Days as PostgreSQL counts them, from 2000-01-01.
+_EPOCH = datetime.date(2000, 1, 1).toordinal()
+_HELD = """
+    SELECT array_agg(client), array_agg(contract), array_agg(side), array_agg(opened - date '2000-01-01'), array_agg(trade),
+        array_agg(price_minor), array_agg(lots)
+    FROM exchange_margin.lot WHERE {}
+"""
+_FILLED = """
+    SELECT array_agg(client), array_agg(contract), array_agg(side), array_agg(opens::integer), array_agg(lots),
+        array_agg(price_minor), array_agg(trade), array_agg((kind <> 'delivery')::integer), array_agg(trade_no)
+    FROM exchange_margin.fill WHERE day = %(day)s AND kind <> 'spot' AND {}
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opening:
-    """Open lots and fills; clients and contracts are numbered as they are listed, in the order of their names.
+    """Open lots and fills; clients and contracts are numbered as they are listed.
 
-    `trade_no` says by what number of a trade it is known, for whoever is told of it.
+    `trade_no` says by what number the trade of each fill is known, for whoever is told of it.
     """
 
-    clients: tuple[str, ...]
-    contracts: tuple[str, ...]
+    clients: Sequence[str]
+    contracts: Sequence[str]
     lots: Lots
     fills: Fills
-    trade_no: dict[int, str]
+    trade_no: Sequence[str]
 
     def closes_too_much(self, error: ClosedMoreThanOpen) -> ClosesTooMuch:
         """Say by names what cannot be."""
         return ClosesTooMuch(
-            where=f"trade {self.trade_no[int(self.fills.trade[error.fill])]}",
+            where=f"trade {self.trade_no[error.fill]}",
             client=self.clients[int(self.fills.client[error.fill])],
             contract=self.contracts[int(self.fills.contract[error.fill])],
             asked_lots=error.asked,
@@ -40,55 +54,59 @@ class Opening:
 
 
 def read_opening(
-    connection: psycopg.Connection[Any], day: datetime.date, only: list[str] | None = None, *, again: bool = False
+    connection: psycopg.Connection[Any],
+    day: datetime.date,
+    of: Part | Sequence[str] | None = None,
+    *,
+    contracts: Sequence[str] | None = None,
+    filled: bool = True,
+    again: bool = False,
 ) -> Opening:
-    """What `day` starts from, of everybody or of some; its fills only while it is not planned, and none of spot contracts, which
-    open nothing.
+    """What `day` starts from, of everybody, of some, or of a part: the lots that are open and, unless they are in these already,
+    what was `filled`, of spot contracts nothing, which open none. Contracts are those that occur, unless they are given.
 
     Or, `again`, what a day that is planned started from.
     """
-    held = connection.execute(
-        "SELECT client, contract, side, opened, trade, price_minor, lots FROM exchange_margin.lot "
-        "WHERE (CASE WHEN %(again)s THEN since < %(day)s AND until >= %(day)s ELSE until = 'infinity' END) AND (%(only)s::text[] IS NULL OR client = ANY (%(only)s)) "
-        "ORDER BY client, contract, side, opened, trade",
-        {"only": only, "day": day, "again": again},
-    ).fetchall()
-    traded = connection.execute(
-        "SELECT number, trade_no, contract, buyer, buyer_offset = 'open', seller, seller_offset = 'open', lots, price_minor, "
-        "buyer_tender IS NULL "
-        "FROM exchange_margin.trade WHERE day = %(day)s AND paid_by IS NULL AND (%(again)s OR NOT EXISTS (SELECT FROM exchange_margin.planned WHERE day = %(day)s)) "
-        "AND (%(only)s::text[] IS NULL OR ARRAY[buyer, seller] && %(only)s) ORDER BY number",
-        {"day": day, "only": only, "again": again},
-    ).fetchall()
-    fills = [
-        (who, contract, side, opens, lots, price, number, charged)
-        for number, _, contract, buyer, buyer_opens, seller, seller_opens, lots, price, charged in traded
-        for who, side, opens in ((buyer, BUY, buyer_opens), (seller, SELL, seller_opens))
-        if only is None or who in only
-    ]
-    clients = tuple(sorted({row[0] for row in (*held, *fills)}))
-    contracts = tuple(sorted({row[1] for row in (*held, *fills)}))
-
-    def numbered(names: Sequence[str], rows: Sequence[tuple[Any, ...]], place: int) -> list[int]:
-        return [bisect_left(names, row[place]) for row in rows]
-
-    return Opening(
-        clients,
-        contracts,
-        Lots(
-            column(numbered(clients, held, 0)),
-            column(numbered(contracts, held, 1)),
-            column(row[2] for row in held),
-            column(row[3].toordinal() for row in held),
-            *(column(row[place] for row in held) for place in (4, 5, 6)),
-        ),
-        Fills(
-            column(numbered(clients, fills, 0)),
-            column(numbered(contracts, fills, 1)),
-            *(column(int(row[place]) for row in fills) for place in range(2, 8)),
-        ),
-        {row[0]: row[1] for row in traded},
+    said: dict[str, object] = {"day": day}
+    whose = "true"
+    if isinstance(of, Part):
+        whose = "client > %(after)s AND client <= %(through)s"
+        said |= {"after": of.after, "through": of.through}
+    elif of is not None:
+        whose = "client = ANY (%(some)s)"
+        said |= {"some": list(of)}
+    then = "since < %(day)s AND until >= %(day)s" if again else "until = 'infinity'"
+    with connection.cursor(binary=True) as cursor:
+        held = cursor.execute(_HELD.format(f"{then} AND {whose}").encode(), said).fetchall()[0]
+        whose = whose if filled else "false"
+        made = cursor.execute(_FILLED.format(whose).encode(), said).fetchall()[0]
+    held, made = [values or [] for values in held], [values or [] for values in made]
+    clients = of.names if isinstance(of, Part) else sorted({*held[0], *made[0]})
+    codes = sorted({*held[1], *made[1]}) if contracts is None else contracts
+    of_client = {name: number for number, name in enumerate(clients)}
+    of_contract = {code: number for number, code in enumerate(codes)}
+    lots = Lots(
+        _numbered(held[0], of_client),
+        _numbered(held[1], of_contract),
+        column(held[2]),
+        column(held[3]) + _EPOCH,
+        *map(column, held[4:]),
     )
+    fills = Fills(_numbered(made[0], of_client), _numbered(made[1], of_contract), *map(column, made[2:8]))
+    oldest = np.lexsort((lots.trade, lots.opened, lots.side, lots.contract, lots.client))
+    in_order = np.lexsort((-fills.side, fills.trade))
+    trade_no = [made[8][place] for place in in_order.tolist()]
+    return Opening(clients, codes, lots.at(oldest), fills.at(in_order), trade_no)
+
+
+def contracts_of(connection: psycopg.Connection[Any], day: datetime.date, *, again: bool = False) -> list[str]:
+    """The contracts of which anybody has open lots, or was filled on `day`: all that its settlement is about, in their order."""
+    then = "since < %(day)s AND until >= %(day)s" if again else "until = 'infinity'"
+    query = (
+        f"SELECT contract FROM exchange_margin.lot WHERE {then} UNION "
+        "SELECT contract FROM exchange_margin.trade WHERE day = %(day)s AND paid_by IS NULL ORDER BY contract"
+    )
+    return [code for (code,) in connection.execute(query.encode(), {"day": day}).fetchall()]
 
 
 def last_prices(opening: Opening) -> dict[str, int]:
@@ -97,3 +115,7 @@ def last_prices(opening: Opening) -> dict[str, int]:
     return {
         opening.contracts[int(number)]: int(price) for number, price in zip(fills.contract, fills.price, strict=True)
     }
+
+
+def _numbered(names: Sequence[str], numbers: Mapping[str, int]) -> Column:
+    return column([numbers[name] for name in names])

@@ -1,22 +1,33 @@
 """The plan of a day: everything that its settlement will move, decided before anything is moved.
 
-Computed from what the day starts from, what it is settled by and what everybody has; nothing is read or written here. A
-client that cannot pay is covered: by its member's guarantee as far as that goes, then by the reserve. Never by another client.
+Computed from what the day starts from, what it is settled by and what everybody has; nothing is read or written here. Clients
+come part by part, so a plan takes no more memory for a million than for a few; that money only changed hands between them is
+seen when all have come. A client that cannot pay is covered: by its member's guarantee as far as that goes, then by the
+reserve. Never by another client.
 """
 
 from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 
+from ringfence.custody import Cover, CoverSource
 from ringfence.errors import Language, RingfenceError
-from ringfence.margin.day import ClientDays, SettlementPriceMissing, balances, by_client, require_zero_sum
+from ringfence.margin.day import (
+    Balance,
+    ClientDays,
+    SettlementPriceMissing,
+    balances,
+    by_client,
+    require_zero_sum,
+    together,
+)
 from ringfence.margin.delivery import Cleared, Match, Means, clear
 from ringfence.margin.funds import AllFunds, funds_of_all
 from ringfence.margin.lots import ClosedMoreThanOpen
@@ -24,10 +35,12 @@ from ringfence.margin.market import SettlementPrice
 from ringfence.margin.opening import Opening
 from ringfence.margin.rules import Rules
 from ringfence.margin.settlement import Conditions, Settled, settle
-from ringfence.money.columns import Column, column
+from ringfence.money.columns import Column
 
-LEFT_OVER = "left-over"
-PENALTY = "penalty"
+# What a day can move of a client, in the order in which it is shown.
+PENALTY: Final = "penalty"
+MOVES: Final = ("realised", "marked", "fee", "deferred", "overdue", PENALTY)
+LEFT_OVER: Final = "left-over"
 
 
 class ReserveExhausted(RingfenceError):
@@ -41,18 +54,6 @@ class ReserveExhausted(RingfenceError):
     }
 
 
-class Piece(NamedTuple):
-    """One movement of a plan: for `client`, in fen, signed as the client sees it. A cover has the bank that pays it.
-
-    What rounding left over of the deferred fee is a piece of its own, for nobody: `client` is the contract then.
-    """
-
-    client: str
-    what: str
-    amount_minor: int
-    bank: str | None = None
-
-
 class MatchOf(NamedTuple):
     """A match of a contract's tenders, and the number of the trade that it is in the books."""
 
@@ -61,138 +62,164 @@ class MatchOf(NamedTuple):
     trade: int
 
 
+Deliveries = Sequence[tuple[int, Cleared]]
+
+
 class Backing(NamedTuple):
     """What stands behind clients that cannot pay: each client's member, and at each bank the members' guarantees and the reserve, in fen."""
 
-    member: Mapping[str, str]
+    member: Callable[[str], str]
     guarantees_minor: Mapping[str, Mapping[str, int]]
     reserves_minor: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """A day's plan: by what it is settled, what it comes to, what is moved, and how everybody stands after it.
-
-    `deliveries` are the matches, by the number of their trade, and what becomes of them.
+class PartPlan:
+    """What is planned for a part of the clients, a row for whoever has lots or fills: what is moved of each, signed as the client
+    sees it, how it stands afterwards; and who is covered.
     """
 
-    day: datetime.date
     opening: Opening
-    on: Conditions
     settled: Settled
     clients: ClientDays
-    pieces: tuple[Piece, ...]
+    moves: Mapping[str, Column]
     funds: AllFunds
-    deliveries: tuple[tuple[int, Cleared], ...]
+    covers: Sequence[Cover]
+
+    @property
+    def names(self) -> list[str]:
+        """The client of each row."""
+        return [self.opening.clients[number] for number in self.clients.client.tolist()]
 
 
 def conditions(
-    opening: Opening,
+    contracts: Sequence[str],
     day: datetime.date,
     prices: Mapping[str, SettlementPrice],
     rules: Rules,
     natural_days: int,
 ) -> Conditions:
     """What `day` is settled by. Errors, contract by contract: SettlementPriceMissing; as Rules.contract; BadInput."""
-    contracts = []
-    for code in opening.contracts:
-        contracts.append(rules.contract(code, day))
+    found = []
+    for code in contracts:
+        found.append(rules.contract(code, day))
         if code not in prices:
             raise SettlementPriceMissing(day=day, contract=code)
-    return Conditions.of(day.toordinal(), natural_days, contracts, prices)
+    return Conditions.of(day.toordinal(), natural_days, found, prices)
 
 
-def plan(
-    day: datetime.date,
+def deliver(
     opening: Opening,
+    available_minor: Column,
     on: Conditions,
-    available_minor: Mapping[str, int],
-    backing: Backing,
-    matches: Sequence[MatchOf] = (),
-    metal_minor: Mapping[tuple[str, str], int] = MappingProxyType({}),
-) -> Plan:
-    """Plan `day` for clients of whom each has `available_minor`, and by client and metal `metal_minor`.
+    matches: Sequence[MatchOf],
+    metal_minor: Mapping[tuple[str, str], int],
+) -> Deliveries:
+    """Clear matches in their order, contract by contract, for the clients of `opening`, of whom each has `available_minor` and by
+    client and metal `metal_minor`.
 
-    Metal is paid for out of what is left when everything else is paid and margin is bound.
-
-    Errors: ClosesTooMuch; UnbalancedPositions; NotZeroSum; BadInput for an amount beyond 64 bits, or as clear; ReserveExhausted.
+    Metal is paid for out of what is left when everything else is paid and margin is bound. Errors: ClosesTooMuch; as clear.
     """
-    try:
-        settled = settle(opening.lots, opening.fills, on)
-    except ClosedMoreThanOpen as error:
-        raise opening.closes_too_much(error) from None
-    found = balances(settled.holdings, on)
-    require_zero_sum(day, found, len(opening.clients))
-    clients = by_client(settled.holdings)
+    clients = by_client(_settled(opening, on).holdings)
     names = [opening.clients[number] for number in clients.client.tolist()]
-    places = {name: place for place, name in enumerate(names)}
-    had = column(available_minor[name] for name in names)
-    free = dict(zip(names, (had + clients.change - clients.margin).tolist(), strict=True))
-    deliveries = _deliver(on, matches, Means(free, metal_minor))
-    delivered, penalty = np.zeros_like(had), np.zeros_like(had)
-    for _, cleared in deliveries:
-        for name, amount in cleared.cash:
-            delivered[places[name]] += amount
-        for name, amount in cleared.penalty:
-            penalty[places[name]] += amount
-    left = had + clients.change + delivered
-    covers = _covers(day, names, left.tolist(), backing)
-    for cover in covers:
-        left[places[cover.client]] += cover.amount_minor
-    left_over = [Piece(one.contract, LEFT_OVER, one.left_over_minor) for one in found if one.left_over_minor]
-    funds = funds_of_all(cash=left, margin=clients.margin)
-    pieces = (*covers, *_pieces(names, clients, penalty), *left_over)
-    return Plan(day, opening, on, settled, clients, pieces, funds, deliveries)
-
-
-def _deliver(on: Conditions, matches: Sequence[MatchOf], means: Means) -> tuple[tuple[int, Cleared], ...]:
-    """Clear matches in their order, contract by contract."""
+    free = available_minor[clients.client] + clients.change - clients.margin
+    means = Means(dict(zip(names, free.tolist(), strict=True)), metal_minor)
     numbers = {contract.code: number for number, contract in enumerate(on.contracts)}
-    deliveries = []
+    deliveries: list[tuple[int, Cleared]] = []
     for code, of_contract in itertools.groupby(matches, key=lambda one: one.contract):
         number, here = numbers[code], list(of_contract)
         cleared = clear(on.contracts[number], int(on.settlement[number]), [one.match for one in here], means)
         deliveries += [(one.trade, each) for one, each in zip(here, cleared, strict=True)]
-    return tuple(deliveries)
+    return deliveries
 
 
-def _pieces(names: Sequence[str], clients: ClientDays, penalty: Column) -> list[Piece]:
-    amounts = {
-        "realised": clients.realised,
-        "marked": clients.marked,
-        "fee": -clients.fee,
-        "overdue": -clients.overdue,
-        "deferred": clients.deferred,
-        PENALTY: penalty,
-    }
-    return [
-        Piece(names[place], what, int(values[place]))
-        for what, values in amounts.items()
-        for place in np.flatnonzero(values).tolist()
-    ]
+class Planning:
+    """The planning of one day. Parts are planned in the order in which they are covered, and `left_over` closes it."""
+
+    def __init__(self, day: datetime.date, on: Conditions, backing: Backing, deliveries: Deliveries = ()) -> None:
+        self.day, self.on = day, on
+        self._member = backing.member
+        # What each member's guarantee has left, and under no name the reserve, by bank in the order of their names.
+        self._purses: dict[str, dict[str, int]] = {"": dict(sorted(backing.reserves_minor.items()))}
+        for bank, guarantees in sorted(backing.guarantees_minor.items()):
+            for member, amount in guarantees.items():
+                self._purses.setdefault(member, {})[bank] = amount
+        self._delivered: Counter[str] = Counter()
+        self._penalty: Counter[str] = Counter()
+        for _, cleared in deliveries:
+            for client, amount in cleared.cash:
+                self._delivered[client] += amount
+            for client, amount in cleared.penalty:
+                self._penalty[client] += amount
+        self._balances: list[Balance] | None = None
+        self._clients = 0
+
+    def part(self, opening: Opening, available_minor: Column) -> PartPlan:
+        """Plan for the clients of `opening`, of whom each has `available_minor`.
+
+        Errors: ClosesTooMuch; BadInput for an amount beyond 64 bits; ReserveExhausted.
+        """
+        settled = _settled(opening, self.on)
+        found = balances(settled.holdings, self.on)
+        self._balances = together(self._balances, found) if self._balances else found
+        clients = by_client(settled.holdings)
+        self._clients += clients.size
+        names = [opening.clients[number] for number in clients.client.tolist()]
+        left = available_minor[clients.client] + clients.change + self._of_each(names, self._delivered)
+        covers = self._covers(names, left)
+        moves = {
+            "realised": clients.realised,
+            "marked": clients.marked,
+            "fee": -clients.fee,
+            "deferred": clients.deferred,
+            "overdue": -clients.overdue,
+            PENALTY: self._of_each(names, self._penalty),
+        }
+        return PartPlan(opening, settled, clients, moves, funds_of_all(cash=left, margin=clients.margin), covers)
+
+    def left_over(self) -> dict[str, int]:
+        """When all parts are planned, see that money has only changed hands; what rounding left over of each contract, in fen.
+
+        Errors: UnbalancedPositions; NotZeroSum.
+        """
+        found = self._balances or []
+        require_zero_sum(self.day, found, self._clients)
+        return {one.contract: one.left_over_minor for one in found if one.left_over_minor}
+
+    @staticmethod
+    def _of_each(names: Sequence[str], amounts: Mapping[str, int]) -> Column:
+        found = np.zeros(len(names), dtype=np.int64)
+        if amounts:
+            for place, name in enumerate(names):
+                if name in amounts:
+                    found[place] = amounts[name]
+        return found
+
+    def _covers(self, names: Sequence[str], left: Column) -> list[Cover]:
+        """Who pays for whom: guarantees before reserves, bank by bank in the order of their names; `left` has it then."""
+        covers = []
+        for place in np.flatnonzero(left < 0).tolist():
+            name, missing = names[place], -int(left[place])
+            sources: tuple[tuple[CoverSource, str], ...] = (
+                ("member-guarantee", self._member(name)),
+                ("exchange-reserve", ""),
+            )
+            for source, owner in sources:
+                purse = self._purses.get(owner, {})
+                for bank in purse:
+                    paid = min(missing, purse[bank])
+                    if paid > 0:
+                        purse[bank] -= paid
+                        missing -= paid
+                        covers.append(Cover(f"cover:{self.day}:{name}:{source}:{bank}", name, paid, bank, source))
+            if missing > 0:
+                raise ReserveExhausted(day=self.day, client=name, missing_minor=missing)
+            left[place] = 0
+        return covers
 
 
-def _covers(day: datetime.date, names: Sequence[str], left_minor: Sequence[int], backing: Backing) -> list[Piece]:
-    """Who pays for whom: guarantees before reserves, bank by bank in the order of their names."""
-    guarantees = {
-        (member, bank): amount
-        for bank in sorted(backing.guarantees_minor)
-        for member, amount in backing.guarantees_minor[bank].items()
-    }
-    reserves = {("", bank): backing.reserves_minor[bank] for bank in sorted(backing.reserves_minor)}
-    covers = []
-    for name, left in zip(names, left_minor, strict=True):
-        missing = -left
-        for what, owner, purses in (
-            ("member-guarantee", backing.member[name], guarantees),
-            ("exchange-reserve", "", reserves),
-        ):
-            for purse in [key for key in purses if key[0] == owner]:
-                paid = min(missing, purses[purse])
-                if paid > 0:
-                    purses[purse] -= paid
-                    missing -= paid
-                    covers.append(Piece(name, what, paid, purse[1]))
-        if missing > 0:
-            raise ReserveExhausted(day=day, client=name, missing_minor=missing)
-    return covers
+def _settled(opening: Opening, on: Conditions) -> Settled:
+    try:
+        return settle(opening.lots, opening.fills, on)
+    except ClosedMoreThanOpen as error:
+        raise opening.closes_too_much(error) from None

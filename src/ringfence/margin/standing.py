@@ -46,7 +46,8 @@ def standing(
         {"clients": only},
     ).fetchall()
     rules = rules or read_rules(connection)
-    opening = read_opening(connection, day, only)
+    planned = planned_day(connection)
+    opening = read_opening(connection, day, only, filled=planned is None or day > planned)
     proceeds, reusable = _proceeds(connection, day, only, rules)
     names = [owner for owner, _, _ in cash]
     places = {name: place for place, name in enumerate(names)}

@@ -92,7 +92,7 @@ def statements(connection: psycopg.Connection[Any], clients: Sequence[str], day:
     settled = connection.execute("SELECT FROM exchange_margin.settled WHERE day = %(day)s", who).rowcount == 1
     margins: dict[str, int] = dict(
         connection.execute(
-            "SELECT client, margin_minor FROM exchange_margin.requirement WHERE client = ANY (%(clients)s) AND day = %(day)s",
+            "SELECT client, margin_minor FROM exchange_margin.client_day WHERE client = ANY (%(clients)s) AND day = %(day)s",
             who,
         ).fetchall()
     )

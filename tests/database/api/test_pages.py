@@ -186,7 +186,7 @@ def test_a_day_that_does_not_cancel_out_is_not_safe(api: Api, store: Store) -> N
     day = PLAN.trading_days()[-1]
     with store.connect() as administrator:
         administrator.execute(
-            "UPDATE exchange_margin.piece SET amount_minor = amount_minor + 1 WHERE day = %s AND what = 'marked'",
+            "UPDATE exchange_margin.client_day SET marked_minor = marked_minor + 1 WHERE day = %s AND marked_minor <> 0",
             (day,),
         )
     page = api.page("sup", f"/en/day/{day}").text

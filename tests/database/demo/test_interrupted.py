@@ -24,7 +24,7 @@ LEFT = {
     for book in (*BANKS, "exchange")
 }
 MARGIN = tuple(
-    f"SELECT * FROM exchange_margin.{table} ORDER BY 1, 2, 3" for table in ("trade", "piece", "position", "requirement")
+    f"SELECT * FROM exchange_margin.{table} ORDER BY 1, 2, 3" for table in ("trade", "piece", "position", "client_day")
 )
 
 REFUSED = "SELECT day, refused FROM demo.lived ORDER BY 1"

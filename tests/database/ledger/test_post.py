@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import replace
 
 import psycopg
@@ -10,9 +11,10 @@ import pytest
 
 from ringfence.database import Store
 from ringfence.errors import BadInput
-from ringfence.ledger import Action, Control, Instruction, Ledger, Outcome, Refused, UnknownAccount
+from ringfence.ledger import Action, Bulk, Control, Instruction, Ledger, Outcome, Refused, UnknownAccount
 from ringfence.ledger.instruction import NEVER
 from ringfence.ledger.verify import verify
+from ringfence.money.columns import column
 from trial_ledger import DAY, LEDGER, account_number, arrival, make_trial_ledger
 
 pytestmark = pytest.mark.ledgers.with_args(make_trial_ledger)
@@ -480,6 +482,45 @@ def test_a_group_is_never_parted(teller: Ledger, monkeypatch: pytest.MonkeyPatch
     assert teller.rows("SELECT postings FROM {}.batch WHERE what = 'post' ORDER BY id") == [(2,), (3,), (2,)]
     with pytest.raises(BadInput, match="a group of at most 3"):
         teller.post_in_batches([replace(wish, key=f"k{n}", group="g") for n, wish in enumerate(wishes)])
+
+
+def bulk(teller: Ledger, wishes: Sequence[Instruction]) -> Bulk:
+    return Bulk(
+        DAY,
+        [wish.key for wish in wishes],
+        [wish.route for wish in wishes],
+        [wish.subject for wish in wishes],
+        column(dict(teller.rows("SELECT name, id FROM {}.party")).get(wish.subject, 0) for wish in wishes),
+        column(wish.path[0] for wish in wishes),
+        column(wish.path[1] for wish in wishes),
+        column(wish.amount_minor for wish in wishes),
+        [wish.ref for wish in wishes],
+    )
+
+
+def test_in_bulk_the_same_is_posted_and_refused(teller: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringfence.ledger.ledger.LARGEST_BATCH", 3)
+    path = (teller.account("wallet", "ann"), teller.account("run", "house"))
+    wishes = [replace(arrival(teller, f"{n}", "ann", n), ref=f'it\'s "{n}" \u4e0a') for n in range(1, 6)]
+    wishes += [Instruction(f"x{n}", "loss", "ann", path, 10, DAY) for n in range(2)]
+    first = bulk(teller, wishes)
+    assert [first.one(row) for row in range(len(wishes))] == wishes
+    assert first.hashes() == [wish.hash() for wish in wishes]
+    assert [(one.instruction, one.control, one.figure) for one in teller.post_bulk([first])] == [
+        (wishes[6], Control.FUNDS, 5)
+    ]
+    assert teller.rows("SELECT postings FROM {}.batch WHERE what = 'post' ORDER BY id") == [(3,), (3,)]
+    # What was posted stays as it was, whether it comes in bulk or singly; another request under its key is refused.
+    assert [outcome.replayed for outcome in teller.post(wishes[:3]).outcomes] == [True] * 3
+    assert list(teller.post_bulk([bulk(teller, wishes[:5])])) == []
+    assert [one.control for one in teller.post_bulk([bulk(teller, [replace(wishes[0], amount_minor=2)])])] == [
+        Control.KEY
+    ]
+    assert teller.balances("wallet")["ann"] == 5
+    with pytest.raises(KeyError):
+        list(teller.post_bulk([bulk(teller, [replace(wishes[0], route="elsewhere")])]))
+    with pytest.raises(ValueError, match="empty"):
+        list(teller.post_bulk([bulk(teller, [replace(wishes[0], key="")])]))
 
 
 def test_shortages_are_told_from_what_will_never_pass() -> None:

@@ -30,7 +30,7 @@ MEMBER_READS = {
     for table in (
         "unit", "kind", "route", "party", "account", "grants", "binding", "posting", "entry", "hold", "journal", "balances", "member_total",
     )
-} | {f"exchange_margin.{table}" for table in ("rule", "trading_closed", "planned", "settled", "price", "lot", "closed", "orders", "cancelled", '"position"', "requirement", "tender", "tender_cancelled", "tender_count", "fill")} | {
+} | {f"exchange_margin.{table}" for table in ("rule", "trading_closed", "planned", "settled", "price", "lot", "closed", "orders", "cancelled", '"position"', "client_day", "tender", "tender_cancelled", "tender_count", "fill")} | {
     f"exchange_requests.{table}" for table in ("client_key", "withdrawal", "step", "stopped", "undecided")
 }  # fmt: skip
 REQUESTS_OF_CLERK = {f"exchange_requests.{name}" for name in ("audit", "refuse", "stop")}
@@ -38,7 +38,7 @@ REQUESTS_OF_OFFICER = {f"exchange_requests.{name}" for name in ("approve", "refu
 SETTLEMENT_WRITES = {
     f"exchange_margin.{table}"
     for table in (
-        "orders", "cancelled", "trade", "trading_closed", "planned", "covered", "posted", "settled", "price", "piece", "lot", "closed", "requirement",
+        "orders", "cancelled", "trade", "trading_closed", "planned", "covered", "posted", "settled", "price", "cover", "left_over", "lot", "closed", "client_day",
         "tender", "tender_cancelled", "tender_count", "delivery",
     )
 }  # fmt: skip
@@ -196,7 +196,7 @@ def test_members_and_clients_see_their_own_margin(store: Store, member: str) -> 
         administrator.execute("INSERT INTO exchange_margin.trading_closed VALUES (%s, 0)", (DAY,))
         administrator.execute("INSERT INTO exchange_margin.planned VALUES (%s)", (DAY,))
         for client, trade in trades.items():
-            administrator.execute("INSERT INTO exchange_margin.requirement VALUES (%s, %s, 5, 0)", (DAY, client))
+            administrator.execute("INSERT INTO exchange_margin.client_day VALUES (%s, %s, 5, 0)", (DAY, client))
             administrator.execute(
                 "INSERT INTO exchange_margin.lot VALUES (%s, 1, %s, 'infinity', %s, 'Au(T+D)', %s, 34000, 1)",
                 (*trade, DAY, client, DAY),
@@ -205,7 +205,7 @@ def test_members_and_clients_see_their_own_margin(store: Store, member: str) -> 
                 "INSERT INTO exchange_margin.closed VALUES (%s, %s, %s, 1, %s, 'Au(T+D)', 1)",
                 (DAY, *trade, *trade, client),
             )
-    for table in ("requirement", "position", "lot", "closed", "orders"):
+    for table in ("client_day", "position", "lot", "closed", "orders"):
         for login, seen in (
             (member, ["m1-ann", "m1-bo"]),
             (role("exchange", "window"), []),

@@ -209,12 +209,12 @@ def test_every_evening_comes_out_to_the_fen(lived: Store) -> None:
         evenings[day.isoformat()][client] = balance
     margins = {
         (day.isoformat(), client): margin
-        for day, client, margin in rows(lived, "SELECT day, client, margin_minor FROM exchange_margin.requirement")
+        for day, client, margin in rows(lived, "SELECT day, client, margin_minor FROM exchange_margin.client_day")
     }
     called = {
         (day.isoformat(), client): call
         for day, client, call in rows(
-            lived, "SELECT day, client, call_minor FROM exchange_margin.requirement WHERE call_minor > 0"
+            lived, "SELECT day, client, call_minor FROM exchange_margin.client_day WHERE call_minor > 0"
         )
     }
 

@@ -26,7 +26,6 @@ from ringfence.margin.market import Direction
 from ringfence.margin.metal import Consignment, Metal, holdings
 from ringfence.margin.order_state import Order
 from ringfence.margin.orders import Orders
-from ringfence.margin.planning import Piece
 from ringfence.margin.positions import Position, Trade
 from ringfence.margin.tenders import TenderAsked, Tenders, counts_of, tenders_of
 
@@ -165,7 +164,9 @@ def test_the_direction_is_what_was_counted_and_what_is_not_matched_stays_open(
     tender(tenders, deliver(15), receive(45))
     settled = DayEnd(circle).settle(DAY, transfers)
     assert DayEnd(circle).positions()[SHORT, SILVER] == Position(short_lots=1485)
-    paid = {piece.client: piece.amount_minor for piece in settled.pieces if piece.what == "deferred"}
+    paid = dict(
+        circle.settlement.rows("SELECT client, amount_minor FROM exchange_margin.piece WHERE what = 'deferred'")
+    )
     assert (paid[LONG] > 0, paid[SHORT] < 0) == (True, True)
     assert metal(circle) == {SHORT: (30, 0), LONG: (15, 0)}
     all_is_well(store, circle, settled)
@@ -194,10 +195,8 @@ def test_who_has_no_metal_or_no_money_defaults_and_pays(
         (SHORT, NEUTRAL, 15, "delivered"),
     ]
     penalty = 45 * PRICE * 7 // 100
-    assert [piece for piece in settled.pieces if piece.what == "penalty"] == [
-        Piece(SHORT, "penalty", -penalty),
-        Piece(LONG, "penalty", penalty),
-    ]
+    paid = circle.settlement.rows("SELECT client, amount_minor FROM exchange_margin.piece WHERE what = 'penalty'")
+    assert dict(paid) == {SHORT: -penalty, LONG: penalty}
     assert cash(circle)[LONG] - before[LONG] > 0
     # Metal that was held to be taken out was not there to be delivered, and still is.
     assert metal(circle) == {SHORT: (30, 15), NEUTRAL: (15, 0)}
@@ -223,7 +222,13 @@ def test_a_penalty_that_cannot_be_paid_is_covered(store: Store) -> None:
         penalty, fee, loss = 345 * PRICE * 7 // 100, (345 * 435000 * 25 + 50_000) // 100_000, 345 * (435000 - PRICE)
         missing = penalty + fee + loss - 110_000_00
         assert missing > 0
-        assert settled.covers == [Piece(LONG, "member-guarantee", missing, "bank_b")]
+        [cover] = settled.covers
+        assert (cover.client, cover.source, cover.bank, cover.amount_minor) == (
+            LONG,
+            "member-guarantee",
+            "bank_b",
+            missing,
+        )
         assert cash(circle)[LONG] == 0
         assert cash(circle)[SHORT] == 10_000_000_00 + penalty + loss - fee
         all_is_well(store, circle, settled)

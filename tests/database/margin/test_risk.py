@@ -89,7 +89,7 @@ def test_the_book_is_what_the_settlement_left(evening: tuple[Circle, Transfers])
     book = read_book(circle.clerk.connection, RULES, {"m1": 5_000_00, "m9": 1}, 100_00)
     assert (book.clients, book.members, book.member.tolist()) == (("m1-ann", "m2-cy"), ("m1", "m2"), [0, 1])
     now = standing_at(book)
-    required = circle.settlement.rows("SELECT margin_minor FROM exchange_margin.requirement ORDER BY client")
+    required = circle.settlement.rows("SELECT margin_minor FROM exchange_margin.client_day ORDER BY client")
     assert [(margin,) for margin in now.funds.margin_minor.tolist()] == required
     moved_up = standing_at(book, {SILVER: 20 * 10**6})
     cash = circle.settlement.balances("client-cash")["m1-ann"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,7 +21,7 @@ from ringfence.custody import Circle, Transfers, open_metal
 from ringfence.database import Store
 from ringfence.demo.run import Plan, run
 from ringfence.errors import BadInput
-from ringfence.ledger import role
+from ringfence.ledger import Ledger, role
 from ringfence.margin import market, rules
 from ringfence.margin.day import SettlementPriceMissing
 from ringfence.margin.day_end import DayEnd, DayOutOfOrder
@@ -48,7 +49,7 @@ LEFT = (
     "SELECT day, client, what, amount_minor, bank FROM exchange_margin.piece ORDER BY 1, 2, 3, 5",
     "SELECT trade, side, since, until::text, client, contract, opened, price_minor, lots FROM exchange_margin.lot ORDER BY 1, 2, 3",
     "SELECT * FROM exchange_margin.closed ORDER BY 2, 3, 4",
-    "SELECT * FROM exchange_margin.requirement ORDER BY 1, 2",
+    "SELECT * FROM exchange_margin.client_day ORDER BY 1, 2",
     "SELECT day, contract, previous_minor, settlement_minor, pays FROM exchange_margin.price ORDER BY 1, 2",
     "SELECT day, number, stage, figure FROM exchange_margin.stage ORDER BY 1, 2",
     "SELECT day, trade, giver, taker, outcome, weight_minor, value_minor, penalty_minor FROM exchange_margin.delivery ORDER BY trade",
@@ -147,6 +148,54 @@ def test_interrupted_at_any_stage_it_comes_to_the_same_end(
 
     with pytest.raises(Interrupted):
         DayEnd(circle, reached=pull).settle(DAY, transfers)
+    with opened(store) as (circle, transfers):
+        DayEnd(circle).settle(DAY, transfers)
+    assert left(store) == undisturbed
+
+
+def test_client_by_client_it_comes_to_the_same_end(
+    tendered: tuple[Circle, Transfers],
+    store: Store,
+    undisturbed: list[list[tuple[object, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ringfence.margin.parts.PART", 1)
+    circle, transfers = tendered
+    DayEnd(circle).settle(DAY, transfers)
+    assert left(store) == undisturbed
+    assert DayEnd(circle).compute_again(DAY) == []
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_interrupted_between_two_batches_of_its_postings_it_comes_to_the_same_end(
+    tendered: tuple[Circle, Transfers],
+    store: Store,
+    undisturbed: list[list[tuple[object, ...]]],
+    monkeypatch: pytest.MonkeyPatch,
+    batches: int,
+) -> None:
+    circle, transfers = tendered
+    reached: list[str] = []
+    sent: list[object] = []
+    send = Ledger._send
+
+    def send_until_unplugged(ledger: Ledger, *said: Any) -> Any:
+        if reached[-1:] == ["covered"]:
+            if len(sent) == batches:
+                raise Interrupted
+            sent.append(said)
+        return send(ledger, *said)
+
+    end = DayEnd(circle, reached=reached.append)
+    with monkeypatch.context() as patched:
+        patched.setattr("ringfence.ledger.ledger.LARGEST_BATCH", 4)
+        patched.setattr("ringfence.margin.parts.PART", 2)
+        patched.setattr(Ledger, "_send", send_until_unplugged)
+        with pytest.raises(Interrupted):
+            end.settle(DAY, transfers)
+    assert [stage.name for stage in end.stages(DAY)] == STAGES[:3]
+    ((posted,),) = circle.settlement.rows("SELECT count(*) FROM {}.posting WHERE starts_with(key, 'settle:')")
+    assert 0 < posted <= 4 * batches
     with opened(store) as (circle, transfers):
         DayEnd(circle).settle(DAY, transfers)
     assert left(store) == undisturbed
@@ -295,8 +344,8 @@ def test_every_day_is_computed_again_to_the_same_pieces(lived: Store) -> None:
             # Whoever changes a piece or a lot behind everybody's back is found, by name.
             administrator.execute("SET session_replication_role = replica")
             ((client, what),) = administrator.execute(
-                "UPDATE exchange_margin.piece SET amount_minor = amount_minor + 1 WHERE (day, client, what) = "
-                "(SELECT day, client, what FROM exchange_margin.piece WHERE day = %s AND what = 'marked' LIMIT 1) RETURNING client, what",
+                "UPDATE exchange_margin.client_day SET marked_minor = marked_minor + 1 WHERE (day, client) = "
+                "(SELECT day, client FROM exchange_margin.piece WHERE day = %s AND what = 'marked' LIMIT 1) RETURNING client, 'marked'",
                 (days[4],),
             ).fetchall()
             assert end.compute_again(days[4]) == [f"{client}, {what}"]
@@ -321,7 +370,7 @@ def test_a_client_that_cannot_pay_is_covered_bank_by_bank_before_its_loss_is_boo
         }
         settled = DayEnd(circle, prices=lambda day: fallen).settle(DAY, transfers)
         # Ann is 45 lots short from 4,110 and silver is settled at half more than 4,195.
-        covers = [(p.client, p.what, p.bank) for p in settled.covers]
+        covers = [(p.client, p.source, p.bank) for p in settled.covers]
         assert covers == [
             ("m1-ann", "member-guarantee", "bank_a"),
             ("m1-ann", "exchange-reserve", "bank_a"),

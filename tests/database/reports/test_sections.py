@@ -52,7 +52,7 @@ def test_every_line_is_the_sum_of_what_stands_below_it(store: Store) -> None:
             said = statements(reads, clients, day)
             required = dict(
                 reads.execute(
-                    "SELECT client, margin_minor FROM exchange_margin.requirement WHERE day = %s", (day,)
+                    "SELECT client, margin_minor FROM exchange_margin.client_day WHERE day = %s", (day,)
                 ).fetchall()
             )
             for client in clients:

@@ -1,0 +1,226 @@
+"""A day's settlement of many clients, beside the floor: COPY of the same entries and one UPDATE of the same balances.
+
+Every client holds two contracts; each day a tenth of them trade, closing a lot of one and opening one of the other. The days are
+real, with their prices. Everything is switched on: the plan is written down, every posting is checked and chained, the day is
+closed. What is there before the first day (clients with money, their lots) is written into the tables as it would stand.
+"""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import log
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+import psycopg
+from psycopg import sql
+
+from ringfence import ring
+from ringfence.bench.tables import make_tables
+from ringfence.custody import EXCHANGE, Circle, Member, Transfers, create_circle
+from ringfence.database import Settings as StoreSettings
+from ringfence.database import Store
+from ringfence.ledger import Caps
+from ringfence.margin import market
+from ringfence.margin.day_end import DayEnd, create_day_end
+
+SIZES = (10_000, 100_000, 1_000_000)
+CONTRACTS = ("Au(T+D)", "Ag(T+D)")
+MEMBERS = 100
+CASH_MINOR = 10_000_000_00
+_SCHEMA = "bench_floor"
+_MEGABYTE = 1 << 20
+
+
+@dataclass(slots=True)
+class Settled:
+    """How long the days of a size took, in seconds: all of it, by stage, and the floor; what was posted; memory in bytes."""
+
+    clients: int
+    seconds: list[float] = field(default_factory=list)
+    stages: dict[str, list[float]] = field(default_factory=dict)
+    floor: list[float] = field(default_factory=list)
+    floor_with_postings: list[float] = field(default_factory=list)
+    postings: list[int] = field(default_factory=list)
+    peak_bytes: int = 0
+    rests_bytes: int = 0
+
+    @property
+    def ratio(self) -> float:
+        """The median over the days of what a day took, by what its floor took."""
+        return median(took / floor for took, floor in zip(self.seconds, self.floor, strict=True))
+
+
+def measure_settlement(folder: Path, sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> list[Settled]:
+    """Settle `rounds` days of each size, each in a database of its own on one server."""
+    found = []
+    for size in sizes:
+        with Store.open(StoreSettings(store=folder, database_url=None), database=f"settlement_{size}") as store:
+            found.append(_measure(store, size, rounds, say))
+    return found
+
+
+def _measure(store: Store, clients: int, rounds: int, say: Callable[[str], None]) -> Settled:
+    days = market.load().days[-rounds - 1 :]
+    say(f"settlement: {clients:,} clients get their lots")
+    create_circle(store, ring.load("sge"), ())
+    create_day_end(store)
+    with Circle(store, ()) as circle:
+        circle.register([Member(f"m{n:03}", "") for n in range(MEMBERS)], [])
+        circle.open_day(days[0])
+        caps = Caps(per_day_minor=10**15)
+        for route in ("fee", "left-over"):
+            circle.limit(route, caps)
+    with store.connect() as administrator:
+        _stock(administrator, clients, days[0])
+    found = Settled(clients)
+    for number, day in enumerate(days[1:], 1):
+        say(f"settlement: {clients:,} clients, {day}, {number} of {rounds}")
+        with store.connect() as administrator:
+            _trade(administrator, clients, day, number)
+        _settle(store, day, found)
+        _floor(store, found)
+    return found
+
+
+def _stock(administrator: psycopg.Connection[Any], clients: int, evening: datetime.date) -> None:
+    """Register clients with money, and settle nothing on an evening after which each has two lots of each contract."""
+    prices = market.load().prices(evening)
+    said = {
+        "clients": clients, "members": MEMBERS, "cash": CASH_MINOR, "evening": evening, "contracts": list(CONTRACTS),
+        "prices": [prices[code].settlement_minor for code in CONTRACTS],
+        "previous": [prices[code].previous_minor for code in CONTRACTS],
+    }  # fmt: skip
+    for statement in (
+        "SET session_replication_role = replica",
+        "INSERT INTO exchange.party (id, name, role, member) SELECT (SELECT max(id) FROM exchange.party) + n, 'c' || lpad(n::text, 8, '0'), 'client', "
+        "(SELECT id FROM exchange.party WHERE name = 'm' || lpad((n %% %(members)s)::text, 3, '0')) "
+        "FROM generate_series(1, %(clients)s) AS n",
+        "INSERT INTO exchange.account (id, kind, at_least, at_most, one_per_owner, owner, unit, balance) "
+        "SELECT (SELECT max(id) FROM exchange.account) + row_number() OVER (ORDER BY p.id), k.id, k.at_least, k.at_most, k.one_per_owner, p.id, u.id, %(cash)s "
+        "FROM exchange.party AS p, exchange.kind AS k, exchange.unit AS u WHERE p.role = 'client' AND k.name = 'client-cash' AND u.code = 'CNY'",
+        "INSERT INTO exchange_margin.trading_closed (day, cancelled) VALUES (%(evening)s, 0)",
+        "INSERT INTO exchange_margin.planned (day) VALUES (%(evening)s)",
+        "INSERT INTO exchange_margin.covered (day, covers) VALUES (%(evening)s, 0)",
+        "INSERT INTO exchange_margin.posted (day, postings) VALUES (%(evening)s, 0)",
+        "INSERT INTO exchange_margin.settled (day) VALUES (%(evening)s)",
+        "INSERT INTO exchange_margin.price SELECT %(evening)s, c, p, s, 0, 1 FROM unnest(%(contracts)s::text[], %(previous)s::bigint[], %(prices)s::bigint[]) AS u (c, p, s)",
+        "INSERT INTO exchange_margin.trade (day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor, buyer_order, seller_order) "
+        "SELECT %(evening)s, 'evening:' || n || ':' || u.contract, u.contract, 'c' || lpad((2 * n - 1)::text, 8, '0'), 'open', "
+        "'c' || lpad((2 * n)::text, 8, '0'), 'open', 2, u.price, '-', '-' "
+        "FROM generate_series(1, %(clients)s / 2) AS n, unnest(%(contracts)s::text[], %(prices)s::bigint[]) AS u (contract, price)",
+        "INSERT INTO exchange_margin.lot (trade, side, since, client, contract, opened, price_minor, lots) "
+        "SELECT t.number, s.side, t.day, s.client, t.contract, t.day, t.price_minor, t.lots FROM exchange_margin.trade AS t "
+        "CROSS JOIN LATERAL (VALUES (1, t.buyer), (-1, t.seller)) AS s (side, client)",
+        "RESET session_replication_role",
+        "ANALYZE",
+    ):
+        administrator.execute(statement.encode(), said)
+
+
+def _trade(administrator: psycopg.Connection[Any], clients: int, day: datetime.date, number: int) -> None:
+    """Let a tenth of the pairs trade with each other: a lot of the first contract closed, one of the second opened."""
+    prices = market.load().prices(day)
+    said = {
+        "pairs": clients // 2, "day": day, "which": number, "contracts": list(CONTRACTS), "offsets": ["close", "open"],
+        "prices": [prices[code].settlement_minor for code in CONTRACTS],
+    }  # fmt: skip
+    for statement in (
+        "SET session_replication_role = replica",
+        "WITH made AS ("
+        "INSERT INTO exchange_margin.trade (day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor, buyer_order, seller_order) "
+        "SELECT %(day)s, %(day)s || ':' || n || ':' || u.contract, u.contract, "
+        "'c' || lpad((2 * n - (u.offs = 'open')::integer)::text, 8, '0'), u.offs, "
+        "'c' || lpad((2 * n - (u.offs = 'close')::integer)::text, 8, '0'), u.offs, 1, u.price, '-', '-' "
+        "FROM generate_series(1, %(pairs)s) AS n, unnest(%(contracts)s::text[], %(prices)s::bigint[], %(offsets)s::text[]) AS u (contract, price, offs) "
+        "WHERE n %% 10 = %(which)s %% 10 RETURNING *"
+        ") INSERT INTO exchange_margin.fill "
+        "SELECT m.number, s.side, m.trade_no, m.day, s.client, m.contract, s.offs = 'open', m.lots, m.price_minor, 'deferred' FROM made AS m "
+        "CROSS JOIN LATERAL (VALUES (1, m.buyer, m.buyer_offset), (-1, m.seller, m.seller_offset)) AS s (side, client, offs)",
+        "RESET session_replication_role",
+        "ANALYZE exchange_margin.trade, exchange_margin.fill",
+    ):
+        administrator.execute(statement.encode(), said)
+
+
+def _settle(store: Store, day: datetime.date, found: Settled) -> None:
+    reached: list[tuple[str, float]] = []
+    with Circle(store, ()) as circle:
+        circle.open_day(day)
+        ((before,),) = circle.settlement.rows("SELECT posting FROM {}.head")
+        end = DayEnd(circle, reached=lambda stage: reached.append((stage, time.perf_counter())))
+        transfers = Transfers(circle)
+        found.rests_bytes = _forget_peak()
+        began = last = time.perf_counter()
+        end.settle(day, transfers)
+        found.seconds.append(time.perf_counter() - began)
+        found.peak_bytes = max(found.peak_bytes, _memory_bytes("VmHWM"))
+        for stage, at in reached:
+            found.stages.setdefault(stage, []).append(at - last)
+            last = at
+        ((after,),) = circle.settlement.rows("SELECT posting FROM {}.head")
+        found.postings.append(after - before)
+
+
+def _floor(store: Store, found: Settled) -> None:
+    """Store once more what the day has left in the book."""
+    if not found.floor:
+        make_tables(store, _SCHEMA, EXCHANGE)
+    own = sql.Identifier(_SCHEMA)
+    with tempfile.TemporaryFile() as rows, tempfile.TemporaryFile() as posted, store.connect() as administrator:
+        ((last,),) = administrator.execute("SELECT posting FROM exchange.head").fetchall()
+        first = last - found.postings[-1] + 1
+        cursor = administrator.cursor()
+        administrator.execute("DROP TABLE IF EXISTS change")
+        administrator.execute(
+            "CREATE TEMP TABLE change AS SELECT account AS id, sum(amount)::bigint AS amount FROM exchange.entry WHERE id >= %s GROUP BY account",
+            (first * 8,),
+        )
+        administrator.execute("ANALYZE change")
+        for what, file in (("entry WHERE id >= {}", rows), ("posting WHERE id >= {}", posted)):
+            key = first * 8 if file is rows else first
+            query = sql.SQL(
+                "COPY (SELECT * FROM exchange." + what + " ORDER BY ctid) TO STDOUT (FORMAT binary)"
+            ).format(sql.Literal(key))
+            with cursor.copy(query) as copy:
+                for block in copy:
+                    file.write(block)
+            file.seek(0)
+        took = []
+        for table, file in (("entry", rows), ("posting", posted)):
+            began = time.perf_counter()
+            with administrator.transaction():
+                with cursor.copy(sql.SQL("COPY {}." + table + " FROM STDIN (FORMAT binary)").format(own)) as copy:
+                    while block := file.read(_MEGABYTE):
+                        copy.write(block)
+                if table == "entry":
+                    administrator.execute(
+                        sql.SQL(
+                            "UPDATE {}.account AS x SET balance = x.balance + c.amount FROM change AS c WHERE x.id = c.id"
+                        ).format(own)
+                    )
+            took.append(time.perf_counter() - began)
+        found.floor.append(took[0])
+        found.floor_with_postings.append(sum(took))
+
+
+def _memory_bytes(which: Literal["VmHWM", "VmRSS"]) -> int:
+    """The memory that this process has resident: now, or the most since it was last forgotten."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(which))
+
+
+def _forget_peak() -> int:
+    """Forget the most memory that there was; what there is now."""
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+    return _memory_bytes("VmRSS")
+
+
+def exponent(small: Settled, large: Settled) -> float:
+    """By which power of the number of clients the time grows from one size to another."""
+    return log(median(large.seconds) / median(small.seconds)) / log(large.clients / small.clients)
