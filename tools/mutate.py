@@ -38,6 +38,7 @@ STAGES = "margin/migrations/0003_stages.sql"
 CHECKS = "margin/order_checks.py"
 LEFT = "margin/left.py"
 SPOT = "margin/migrations/0008_paid_by_number.sql"
+BY_CLIENT = "margin/migrations/0009_by_client.sql"
 DELIVERY = "margin/migrations/0005_delivery.sql"
 FILLS = "margin/migrations/0007_fills.sql"
 
@@ -60,6 +61,8 @@ WATCHED_BY: dict[str, tuple[str, ...]] = {
     "margin/metal.py": ("tests/database/margin/test_metal.py", *SPOT_TESTS, *DELIVERY_TESTS),
     LEFT: (*ORDER_TESTS, *SPOT_TESTS),
     "margin/tenders.py": DELIVERY_TESTS,
+    "margin/posting.py": (*DELIVERY_TESTS, "tests/database/margin/test_stages.py"),
+    BY_CLIENT: ("tests/database/margin/test_stages.py",),
     "margin/day_end.py": (*DELIVERY_TESTS, "tests/database/margin/test_stages.py"),
     SPOT: SPOT_TESTS,
     DELIVERY: DELIVERY_TESTS,
@@ -67,7 +70,7 @@ WATCHED_BY: dict[str, tuple[str, ...]] = {
     "margin/risk.py": ("tests/unit/margin/test_risk.py",),
     "margin/exposure.py": ("tests/database/margin/test_risk.py",),
     "margin/funds.py": (*DAY_TESTS, *SPOT_TESTS),
-    "margin/planning.py": (*DAY_TESTS, *DELIVERY_TESTS),
+    "margin/planning.py": (*DAY_TESTS, *DELIVERY_TESTS, "tests/database/margin/test_stages.py"),
     **dict.fromkeys(("margin/day.py", "margin/lots.py", "margin/delivery.py"), DAY_TESTS),
 }
 
@@ -208,15 +211,21 @@ MUTATIONS = (
     Mutation("money only changes hands", "margin/day.py", "if one.profit_minor or not 0", "if not 0"),
     Mutation("deferred fees come from somewhere", "margin/day.py", "if one.profit_minor or not 0 <= one.left_over_minor <= 2 * clients:", "if one.profit_minor:"),
     Mutation("as many are long as short", "margin/day.py", "if not one.is_whole:", "if False:"),
-    Mutation("a plan is checked", "margin/planning.py", "require_zero_sum(day, found, len(opening.clients))", "pass"),
-    Mutation("a guarantee pays for its own member's clients", "margin/planning.py", "if key[0] == owner", "if True"),
-    Mutation("nobody is covered beyond the reserve", "margin/planning.py", "if missing > 0:\n            raise", "if False:\n            raise"),
+    Mutation("a plan is checked", "margin/planning.py", "require_zero_sum(self.day, found, self._clients)", "pass"),
+    Mutation("all parts of a plan are added up", "margin/planning.py", "together(self._balances, found) if self._balances else found", "found"),
+    Mutation("a guarantee pays for its own member's clients", "margin/planning.py", '("member-guarantee", self._member(name))', '("member-guarantee", max(self._purses))'),
+    Mutation("a guarantee is used once", "margin/planning.py", "purse[bank] -= paid", "pass"),
+    Mutation("a client receives before it pays", "margin/posting.py", "np.lexsort((move, amount < 0, client))", "np.lexsort((move, amount > 0, client))"),
+    Mutation("metal is paid for after what its taker receives", "margin/posting.py", "values[np.isin(found.names, without)] = 0", "pass"),
+    Mutation("a client has no day that is not planned", BY_CLIENT, "WHERE d.day NOT IN", "WHERE false AND d.day NOT IN"),
+    Mutation("what is refused in bulk is told", "ledger/ledger.py", "if columns[0]:", "if False:"),
+    Mutation("nobody is covered beyond the reserve", "margin/planning.py", "if missing > 0:\n                raise", "if False:\n                raise"),
     Mutation("nothing is closed that is not open", "margin/lots.py", "    _require_enough(lots, fills, side)\n\n", ""),
     Mutation("neutrals come after position holders", "margin/delivery.py", "(tender.neutral, tender.number)", "tender.number"),
     Mutation("neutrals come only where something is lacking", "margin/delivery.py", "if tender.neutral and (gap is None or tender.side != gap[0]):", "if False:"),
     Mutation("no metal is given twice", "margin/delivery.py", "means.metal_minor[giver, contract.metal] -= weight", "pass"),
     Mutation("no cash is paid twice", "margin/delivery.py", "means.cash_minor[client] += min(0, amount)", "pass"),
-    Mutation("metal is paid for out of what is free", "margin/planning.py", "had + clients.change - clients.margin", "had + clients.change"),
+    Mutation("metal is paid for out of what is free", "margin/planning.py", "+ clients.change - clients.margin", "+ clients.change"),
     Mutation("metal that is bound is not delivered", "margin/metal.py", "held.available_minor for held in holdings(connection", "held.balance_minor for held in holdings(connection"),
     Mutation("a kind is kept in its units", "ledger/sql/040_register.sql", "AND (kind.units IS NULL OR unit.id = ANY (kind.units)) ", ""),
     Mutation("a spot trade is booked with its payment", SPOT, "    WHERE (m.paid_by IS NOT NULL) <> EXISTS", "    WHERE false AND (m.paid_by IS NOT NULL) <> EXISTS"),

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import statistics
 import sys
 from pathlib import Path
+from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from ringfence.bench import Settings, measure, run, served, table
+from ringfence import bench
+from ringfence.bench import Settings, measure, run, served, settlement, table
 from ringfence.bench.tigerbeetle import TigerBeetle
 from ringfence.bench.workload import Wishes, make
 from ringfence.cli import app
+from ringfence.custody import Circle
 from ringfence.database import Store
 from ringfence.errors import BadInput
 from ringfence.ledger import Ledger
 from ringfence.ledger.verify import verify
+from ringfence.margin.day_end import DayEnd
 
 FIELDS = {"case", "design", "batch", "callers", "min", "median", "max", "p50_ms", "p99_ms", "ratio"}
 
@@ -60,7 +65,7 @@ def test_every_cell_is_measured_and_the_books_verify(store: Store) -> None:
 @pytest.mark.usefixtures("small")
 def test_the_command_writes_the_figures_and_a_table(tmp_path: Path) -> None:
     done = CliRunner().invoke(
-        app, ["bench", "--served-only", "--rounds", "3", "--json", str(tmp_path / "figures.json")]
+        app, ["bench", "--only", "served", "--rounds", "3", "--json", str(tmp_path / "figures.json")]
     )
     assert done.exit_code == 0, done.output
     rows = json.loads((tmp_path / "figures.json").read_text("utf-8"))
@@ -81,6 +86,8 @@ def test_the_command_writes_the_figures_and_a_table(tmp_path: Path) -> None:
     [
         (["--rounds", "2"], "3 or more"),
         (["--clients", "7"], "100 to 1,000,000"),
+        (["--only", "speed"], "one of kernel, served, settlement"),
+        (["--most", "9999"], "10,000 or more"),
         (["--json", "/no/such/folder/file"], "in a folder that exists"),
     ],
 )
@@ -88,6 +95,57 @@ def test_what_cannot_be_measured_is_refused(arguments: list[str], right: str) ->
     done = CliRunner().invoke(app, ["bench", *arguments])
     assert isinstance(done.exception, BadInput)
     assert right in str(done.exception)
+
+
+def test_days_are_settled_and_the_command_says_how_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was settled is what another calculation says: each pair of clients has a tenth of the lots, long and short."""
+    monkeypatch.setattr(bench, "SIZES", (40, 80))
+    seen: list[list[tuple[Any, ...]]] = []
+    floor = settlement._floor
+
+    def look_first(store: Store, found: settlement.Settled) -> None:
+        with Circle(store, ()) as circle:
+            end = DayEnd(circle)
+            day = end.settled_days()[-1]
+            assert end.compute_again(day) == []
+            assert verify_postings(circle, day)
+            seen.append(
+                circle.settlement.rows(
+                    "SELECT what, count(*) FROM exchange_margin.piece WHERE day = %s GROUP BY 1", (day,)
+                )
+            )
+        floor(store, found)
+
+    monkeypatch.setattr(settlement, "_floor", look_first)
+    done = CliRunner().invoke(
+        app,
+        ["bench", "--only", "settlement", "--most", "80", "--rounds", "3", "--json", str(tmp_path / "figures.json")],
+    )
+    assert done.exit_code == 0, done.output
+    small, large = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert (small["clients"], large["clients"], small["exponent"]) == (40, 80, None)
+    assert 0 < large["planned_s"] + large["posted_s"] < large["max_s"] + 1
+    assert large["ratio"] > large["ratio_with_postings"] > 1
+    assert large["rests_mb"] > 0 < large["peak_mb"]
+    # A tenth of the pairs trade; every client has lots that are marked, and pays a deferred fee or gets one.
+    for size, rows in zip([40] * 3 + [80] * 3, seen, strict=True):
+        pieces: dict[str, int] = dict(rows)
+        assert (pieces["fee"], pieces["realised"]) == (size // 10, size // 10)
+        assert pieces["marked"] == size
+    assert large["postings"] == median(sum(dict(pieces).values()) for pieces in seen[3:])
+    assert f"{large['median_s']:.2f}" in done.output
+
+
+def verify_postings(circle: Circle, day: datetime.date) -> bool:
+    """Whether every piece of the day is a posting, and nothing else is."""
+    pieces = circle.settlement.rows(
+        "SELECT format('settle:%%s:%%s:%%s', day, client, what), abs(amount_minor) FROM exchange_margin.piece WHERE day = %s",
+        (day,),
+    )
+    posted = circle.settlement.rows("SELECT key, amount FROM {}.posting WHERE value_date = %s", (day,))
+    return sorted(pieces) == sorted(posted)
 
 
 class Recorded:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -151,3 +153,18 @@ def test_the_change_log_knows_this_version() -> None:
     import ringfence
 
     assert ringfence.__version__ in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_every_mutation_finds_what_it_takes_out() -> None:
+    spec = importlib.util.spec_from_file_location("mutate", ROOT / "tools" / "mutate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    mutate = importlib.util.module_from_spec(spec)
+    sys.modules["mutate"] = mutate
+    spec.loader.exec_module(mutate)
+    lost = [
+        one.safety
+        for one in mutate.MUTATIONS
+        if (ROOT / "src" / "ringfence" / one.file).read_text("utf-8").count(one.before) != 1
+    ]
+    assert lost == []

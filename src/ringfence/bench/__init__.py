@@ -7,6 +7,7 @@
     tigerbeetle  the same through TigerBeetle, where one runs
     run          rounds in which every design has its turn; figures
     served       deposits over HTTP, and from a commit to a picture
+    settlement   a day's settlement of many clients
 
 A figure of one design says little on a machine that others use too: all designs take turns, and a ratio is that of two
 neighbours in the same round.
@@ -14,5 +15,17 @@ neighbours in the same round.
 
 from ringfence.bench.run import Figure, Settings, measure, table
 from ringfence.bench.served import measure_served
+from ringfence.bench.settlement import SIZES, Settled, documents, measure_settlement, settlement_table
 
-__all__ = ["Figure", "Settings", "measure", "measure_served", "table"]
+__all__ = [
+    "SIZES",
+    "Figure",
+    "Settings",
+    "Settled",
+    "documents",
+    "measure",
+    "measure_served",
+    "measure_settlement",
+    "settlement_table",
+    "table",
+]

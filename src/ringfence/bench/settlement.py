@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import log
 from pathlib import Path
@@ -39,7 +39,9 @@ _MEGABYTE = 1 << 20
 
 @dataclass(slots=True)
 class Settled:
-    """How long the days of a size took, in seconds: all of it, by stage, and the floor; what was posted; memory in bytes."""
+    """How long the days of a size took, in seconds: all of a day, each of its stages, its floor, and that with the rows of postings
+    too; how much was posted. Memory of this process in bytes: before a day, and the most while one was settled.
+    """
 
     clients: int
     seconds: list[float] = field(default_factory=list)
@@ -47,13 +49,33 @@ class Settled:
     floor: list[float] = field(default_factory=list)
     floor_with_postings: list[float] = field(default_factory=list)
     postings: list[int] = field(default_factory=list)
-    peak_bytes: int = 0
     rests_bytes: int = 0
+    peak_bytes: int = 0
 
-    @property
-    def ratio(self) -> float:
-        """The median over the days of what a day took, by what its floor took."""
-        return median(took / floor for took, floor in zip(self.seconds, self.floor, strict=True))
+    def document(self, smaller: Settled | None = None) -> dict[str, Any]:
+        """The figures for a program; ratios are medians over the days, `exponent` is the growth from a smaller size."""
+        return {
+            "clients": self.clients,
+            "postings": round(median(self.postings)),
+            "min_s": round(min(self.seconds), 2),
+            "median_s": round(median(self.seconds), 2),
+            "max_s": round(max(self.seconds), 2),
+            "planned_s": round(median(self.stages["planned"]), 2),
+            "posted_s": round(median(self.stages["posted"]), 2),
+            "floor_s": round(median(self.floor), 2),
+            "ratio": self._ratio(self.floor),
+            "ratio_with_postings": self._ratio(self.floor_with_postings),
+            "exponent": None if smaller is None else round(self._exponent(smaller), 2),
+            "rests_mb": round(self.rests_bytes / _MEGABYTE),
+            "peak_mb": round(self.peak_bytes / _MEGABYTE),
+        }
+
+    def _ratio(self, floor: Sequence[float]) -> float:
+        return round(median(took / least for took, least in zip(self.seconds, floor, strict=True)), 2)
+
+    def _exponent(self, smaller: Settled) -> float:
+        """By which power of the number of clients the time grows."""
+        return log(median(self.seconds) / median(smaller.seconds)) / log(self.clients / smaller.clients)
 
 
 def measure_settlement(folder: Path, sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> list[Settled]:
@@ -221,6 +243,19 @@ def _forget_peak() -> int:
     return _memory_bytes("VmRSS")
 
 
-def exponent(small: Settled, large: Settled) -> float:
-    """By which power of the number of clients the time grows from one size to another."""
-    return log(median(large.seconds) / median(small.seconds)) / log(large.clients / small.clients)
+def documents(found: Sequence[Settled]) -> list[dict[str, Any]]:
+    """The figures of all sizes, each with its growth from the one before."""
+    return [one.document(before) for before, one in zip([None, *found], found, strict=False)]
+
+
+def settlement_table(found: Sequence[Settled]) -> Iterator[str]:
+    """The figures for a person."""
+    yield f"{'clients':>10}{'postings':>11}{'min s':>8}{'median s':>10}{'max s':>8}{'planned':>9}{'posted':>8}{'floor s':>9}{'ratio':>7}{'+postings':>11}{'exponent':>10}{'memory MB':>13}"
+    for d in documents(found):
+        exponent = "" if d["exponent"] is None else f"{d['exponent']:.2f}"
+        yield (
+            f"{d['clients']:>10,}{d['postings']:>11,}{d['min_s']:>8.2f}{d['median_s']:>10.2f}{d['max_s']:>8.2f}{d['planned_s']:>9.2f}"
+            f"{d['posted_s']:>8.2f}{d['floor_s']:>9.2f}{d['ratio']:>7.2f}{d['ratio_with_postings']:>11.2f}{exponent:>10}"
+            f"{d['rests_mb']:>6} to {d['peak_mb']:>3}"
+        )
+    yield "a day settled; ratio: to COPY of the same entries and one UPDATE of the same balances; +postings: and COPY of the same postings"

@@ -13,6 +13,7 @@ import typer
 from ringfence.cli.options import number_option, require_writable
 
 ROUNDS, CLIENTS = 5, 10_000
+_PARTS = ("kernel", "served", "settlement")
 
 
 def bench(
@@ -21,9 +22,13 @@ def bench(
     output: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON too.", show_default=False)
     ] = None,
-    served_only: Annotated[
-        bool, typer.Option("--served-only", help="Only what is served: deposits over HTTP, pictures, pages.")
-    ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="WHAT", help="One of kernel, served, settlement.", show_default="all of them"),
+    ] = None,
+    most: Annotated[
+        int, number_option("Settle days of 10,000, 100,000 and 1,000,000 clients, but of no more than this.")
+    ] = 1_000_000,
     tigerbeetle: Annotated[
         str | None,
         typer.Option("--tigerbeetle", metavar="ADDRESS", help="Measure one that runs there too.", show_default=False),
@@ -34,10 +39,12 @@ def bench(
     Then what is served: single deposits over HTTP by 64 callers beside the same through Python, how long a commit takes to reach 1
     and 50 open consoles while 1,000 deposits a second are posted, and what each page weighs.
 
+    Then the settlement of a day of 10,000, 100,000 and 1,000,000 clients with two contracts each, and how much memory it takes.
+
     Everything that the kernel checks is on. Beside it, in the same run on the same server: COPY of the same rows with no
-    checks at all, and a ledger that locks rows. Takes a few minutes, in a store of its own that is deleted afterwards.
+    checks at all, and a ledger that locks rows. Takes some twenty minutes, in a store of its own that is deleted afterwards.
     """
-    from ringfence.bench import Settings, measure, measure_served, table
+    from ringfence import bench as room
     from ringfence.database import Settings as StoreSettings
     from ringfence.database import Store
     from ringfence.errors import BadInput
@@ -46,21 +53,33 @@ def bench(
         raise BadInput("--rounds", rounds, "3 or more")
     if not 100 <= clients <= 1_000_000:
         raise BadInput("--clients", clients, "100 to 1,000,000")
-
+    if only not in (None, *_PARTS):
+        raise BadInput("--only", only, f"one of {', '.join(_PARTS)}")
+    if most < room.SIZES[0]:
+        raise BadInput("--most", most, f"{room.SIZES[0]:,} or more")
     if output is not None:
         require_writable("--json", output)
 
     def say(what: str) -> None:
         sys.stderr.write(f"{what}\n")
 
-    with (
-        tempfile.TemporaryDirectory(prefix="ringfence-bench-") as folder,
-        Store.open(StoreSettings(store=Path(folder), database_url=None)) as store,
-    ):
-        figures = [] if served_only else measure(store, Settings(clients, rounds, tigerbeetle), say)
-        served, weights = measure_served(store, rounds, say)
-        figures += served
+    figures: list[room.Figure] = []
+    weights: list[str] = []
+    settled: list[room.Settled] = []
+    with tempfile.TemporaryDirectory(prefix="ringfence-bench-") as folder:
+        if only != "settlement":
+            with Store.open(StoreSettings(store=Path(folder), database_url=None)) as store:
+                if only != "served":
+                    figures += room.measure(store, room.Settings(clients, rounds, tigerbeetle), say)
+                if only != "kernel":
+                    served, weights = room.measure_served(store, rounds, say)
+                    figures += served
+        if only in (None, "settlement"):
+            sizes = [size for size in room.SIZES if size <= most]
+            settled = room.measure_settlement(Path(folder), sizes, rounds, say)
     if output is not None:
-        output.write_text(json.dumps([figure.document() for figure in figures], indent=1) + "\n", "utf-8")
-    for line in (*table(figures), "", *weights):
-        typer.echo(line)
+        found = [*(figure.document() for figure in figures), *room.documents(settled)]
+        output.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    for part in (room.table(figures) if figures else [], weights, room.settlement_table(settled) if settled else []):
+        for line in part:
+            typer.echo(line)

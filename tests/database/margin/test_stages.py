@@ -322,6 +322,17 @@ def test_a_day_is_settled_by_command_with_prices_from_a_file(
     assert "a day that is planned" in run("check", "--day", "2020-03-05")
 
 
+def test_a_client_has_no_day_that_is_not_planned(store: Store) -> None:
+    with (
+        store.connect(role("exchange", "settlement")) as login,
+        pytest.raises(psycopg.errors.ForeignKeyViolation, match="not planned"),
+    ):
+        login.execute(
+            "INSERT INTO exchange_margin.client_day (day, client, margin_minor, call_minor) VALUES (%s, 'm1-ann', 1, 0)",
+            (DAY,),
+        )
+
+
 @pytest.fixture(scope="module")
 def lived(server: Server) -> Iterator[Store]:
     database = server.create()
