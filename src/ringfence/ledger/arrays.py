@@ -12,8 +12,9 @@ from datetime import date
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from psycopg import Connection
-from psycopg.adapt import Dumper
+from psycopg import Connection, Cursor
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper, Loader
 from psycopg.pq import Format
 
 from ringfence.money.columns import Column
@@ -124,6 +125,33 @@ class _PackedDumper(Dumper):
 
     def dump(self, obj: Any) -> bytes:
         return bytes(obj)
+
+
+class _ColumnLoader(Loader):
+    """Arrays of whole numbers without nulls, of one dimension."""
+
+    format = Format.BINARY
+    _HEADER = 20
+    _ELEMENTS: ClassVar = {Int2Array.element_oid: "i2", Int4Array.element_oid: "i4", Int8Array.element_oid: "i8"}
+
+    def load(self, data: Buffer) -> Column:
+        dimensions, nulls, element = struct.unpack_from(">iiI", data)
+        if dimensions == 0:
+            return np.empty(0, dtype=np.int64)
+        if dimensions > 1 or nulls:
+            raise ValueError("an array of more than one dimension, or with nulls")
+        rows = np.frombuffer(
+            data, dtype=[("size", ">i4"), ("value", f">{self._ELEMENTS[element]}")], offset=self._HEADER
+        )
+        return rows["value"].astype(np.int64)
+
+
+def columns_cursor(connection: Connection[Any]) -> Cursor[Any]:
+    """A cursor that reads arrays of whole numbers as columns. Its ValueError: one with nulls, or of more than one dimension."""
+    cursor = connection.cursor(binary=True)
+    for kind in (Int2Array, Int4Array, Int8Array):
+        cursor.adapters.register_loader(kind.array_oid, _ColumnLoader)
+    return cursor
 
 
 def register_arrays(connection: Connection[Any]) -> None:

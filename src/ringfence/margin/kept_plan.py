@@ -15,7 +15,7 @@ import numpy as np
 import psycopg
 
 from ringfence.custody import Cover
-from ringfence.ledger.arrays import DateArray, Int2Array, Int4Array, Int8Array, PackedArray, TextArray
+from ringfence.ledger.arrays import DateArray, Int2Array, Int4Array, Int8Array, PackedArray, TextArray, columns_cursor
 from ringfence.margin import parts
 from ringfence.margin.delivery import Outcome
 from ringfence.margin.market import Direction, SettlementPrice
@@ -172,10 +172,10 @@ def all_client_days(connection: psycopg.Connection[Any], day: datetime.date) -> 
 
 
 def _client_days(connection: psycopg.Connection[Any], day: datetime.date, whose: str, **said: object) -> ClientDays:
-    with connection.cursor(binary=True) as cursor:
+    with columns_cursor(connection) as cursor:
         parameters = {"day": day, "size": None, **said}
         names, *values = cursor.execute(_CLIENT_DAYS.format(whose).encode(), parameters).fetchall()[0]
-    party, account, margin, *moves = (column(amounts or []) for amounts in values)
+    party, account, margin, *moves = values if names else [column(())] * len(_COLUMNS)
     return ClientDays(names or [], party, account, margin, dict(zip(MOVES, moves, strict=True)))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from ringfence.ledger.arrays import columns_cursor
 from ringfence.margin.day import ClosesTooMuch
 from ringfence.margin.lots import ClosedMoreThanOpen, Fills, Lots
 from ringfence.margin.parts import Part
@@ -76,11 +77,13 @@ def read_opening(
         whose = "client = ANY (%(some)s)"
         said |= {"some": list(of)}
     then = "since < %(day)s AND until >= %(day)s" if again else "until = 'infinity'"
-    with connection.cursor(binary=True) as cursor:
+    with columns_cursor(connection) as cursor:
         held = cursor.execute(_HELD.format(f"{then} AND {whose}").encode(), said).fetchall()[0]
         whose = whose if filled else "false"
         made = cursor.execute(_FILLED.format(whose).encode(), said).fetchall()[0]
-    held, made = [values or [] for values in held], [values or [] for values in made]
+    nothing = column(())
+    held = held if held[0] else ([], [], *[nothing] * 5)
+    made = made if made[0] else ([], [], *[nothing] * 6, [])
     clients = of.names if isinstance(of, Part) else sorted({*held[0], *made[0]})
     codes = sorted({*held[1], *made[1]}) if contracts is None else contracts
     of_client = {name: number for number, name in enumerate(clients)}
@@ -88,11 +91,11 @@ def read_opening(
     lots = Lots(
         _numbered(held[0], of_client),
         _numbered(held[1], of_contract),
-        column(held[2]),
-        column(held[3]) + _EPOCH,
-        *map(column, held[4:]),
+        held[2],
+        held[3] + _EPOCH,
+        *held[4:],
     )
-    fills = Fills(_numbered(made[0], of_client), _numbered(made[1], of_contract), *map(column, made[2:8]))
+    fills = Fills(_numbered(made[0], of_client), _numbered(made[1], of_contract), *made[2:8])
     oldest = np.lexsort((lots.trade, lots.opened, lots.side, lots.contract, lots.client))
     in_order = np.lexsort((-fills.side, fills.trade))
     trade_no = [made[8][place] for place in in_order.tolist()]

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from ringfence.money.columns import Column, column
+from ringfence.ledger.arrays import columns_cursor
+from ringfence.money.columns import Column
 
 PART = 50_000
 
@@ -39,10 +40,10 @@ class Part(NamedTuple):
 def parts(connection: psycopg.Connection[Any]) -> Iterator[Part]:
     """All clients that have an account for money, through a login of the exchange that reads."""
     after = ""
-    with connection.cursor(binary=True) as cursor:
+    with columns_cursor(connection) as cursor:
         while True:
             names, available = cursor.execute(_PART, (after, PART)).fetchall()[0]
             if names is None:
                 return
-            yield Part(after, names, column(available))
+            yield Part(after, names, available)
             after = names[-1]

@@ -76,6 +76,10 @@ DECLARE
     w_link bigint []; w_key text []; w_hash bytea []; w_date date []; w_payee text []; w_ref text [];
     w_id bigint []; w_side1 bigint []; w_side2 bigint []; w_side3 bigint []; w_side4 bigint []; w_expires date [];
     next_posting bigint; placed integer; refused integer; replayed integer; changed integer; reached bigint;
+    -- Whether all items move money at once over two accounts each, alone, and none is refused for what it is; what all of
+    -- one route come to, and the largest.
+    plain boolean := side3 IS NULL AND side4 IS NULL AND actions IS NULL AND abouts IS NULL AND links IS NULL;
+    total numeric; largest bigint;
     -- The item at hand.
     act smallint; r smallint; a bigint; code smallint; seen bigint; known bigint;
     one integer; last integer; hop integer; p integer; q integer; other integer; link integer;
@@ -127,7 +131,7 @@ BEGIN
             FROM candidates_for(standing, actions, routes, subjects) AS c;
         END IF;
         h_grant := places_of(h_under, g_id); i_owns := places_of(i_own, g_id);
-        IF NOT probed OR 0 < ANY (i_own) THEN
+        IF i_refused IS NULL OR 0 < ANY (i_own) THEN
             i_refused := controls(before.day, before.closed_through, source, a_kind, a_role, a_unit, a_owner, a_number, a_ended,
                 r_ask, r_finish, i_owns, simple, i_first, i_last,
                 side1, side2, side3, side4, actions, routes, subjects, amounts, value_dates, payees);
@@ -149,6 +153,39 @@ BEGIN
         next_posting := before.posting; legs := 0; placed := 0; refused := 0; replayed := 0;
 
         i := 0; undoing := false;
+        plain := plain AND simple AND NOT probed AND 0 = ALL (i_refused);
+        IF plain THEN
+            -- Only caps and funds are left to look at. Where one does not do, all are gone through again, one by one.
+            FOR r, total, largest IN
+                SELECT u.route, sum(u.amount), max(u.amount) FROM unnest(routes, amounts) AS u (route, amount) GROUP BY u.route
+            LOOP
+                plain := plain AND r_reverses[r] = 0; p := r_asks[r];
+                WHILE plain AND p > 0 AND g_capped[p] LOOP
+                    plain := (largest <= g_item[p] AND g_today[p] + total <= g_daily[p] AND g_lately[p] + total <= g_period[p])
+                        IS TRUE;
+                    IF plain THEN
+                        g_today[p] := g_today[p] + total; g_lately[p] := g_lately[p] + total; g_changed[p] := true;
+                    END IF;
+                    p := g_parent[p];
+                END LOOP;
+            END LOOP;
+            WHILE plain AND i < n LOOP
+                i := i + 1; a := amounts[i]; one := side1[i]; last := side2[i];
+                known := a_balance[one] - a; seen := a_balance[last] + a;
+                plain := (known - a_out[one] >= a_least[one] AND seen + a_in[last] <= a_most[last]) IS TRUE;
+                a_balance[one] := known; a_balance[last] := seen; a_changed[one] := true; a_changed[last] := true;
+                debit_balance[i] := known; credit_balance[i] := seen;
+            END LOOP;
+            CONTINUE WHEN NOT plain;
+            next_posting := before.posting + n; legs := 2 * n;
+            posting := ARRAY(SELECT before.posting + u FROM generate_series(1, n) AS u);
+            under := ARRAY(SELECT r_ask[u.route] FROM unnest(routes) AS u (route)); w_under := under;
+            e_id := ARRAY(SELECT posting[u / 2] * 8 + u % 2 FROM generate_series(2, legs + 1) AS u);
+            e_account := ARRAY(SELECT accounts[CASE u % 2 WHEN 0 THEN side1[u / 2] ELSE side2[u / 2] END] FROM generate_series(2, legs + 1) AS u);
+            e_amount := ARRAY(SELECT CASE u % 2 WHEN 0 THEN -amounts[u / 2] ELSE amounts[u / 2] END FROM generate_series(2, legs + 1) AS u);
+            e_balance := ARRAY(
+                SELECT CASE u % 2 WHEN 0 THEN debit_balance[u / 2] ELSE credit_balance[u / 2] END FROM generate_series(2, legs + 1) AS u);
+        END IF;
         WHILE i < n LOOP
             i := i + 1;
             IF undoing THEN
