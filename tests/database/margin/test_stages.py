@@ -15,16 +15,17 @@ from typer.testing import CliRunner
 
 from circles import DAY, make_circle, opened, pay_in
 from conftest import Server
+from ringfence import ring
 from ringfence.calendar import SHANGHAI
 from ringfence.cli import app
-from ringfence.custody import Circle, Transfers, open_metal
-from ringfence.database import Store
+from ringfence.custody import Circle, Transfers, create_circle, open_metal
+from ringfence.database import Store, sql_files
 from ringfence.demo.run import Plan, run
 from ringfence.errors import BadInput
 from ringfence.ledger import Ledger, role
-from ringfence.margin import market, rules
+from ringfence.margin import day_end, market, rules
 from ringfence.margin.day import SettlementPriceMissing
-from ringfence.margin.day_end import DayEnd, DayOutOfOrder
+from ringfence.margin.day_end import DayEnd, DayOutOfOrder, create_day_end
 from ringfence.margin.metal import Consignment, Metal
 from ringfence.margin.order_state import Order
 from ringfence.margin.orders import Orders
@@ -405,3 +406,44 @@ def test_nobody_is_covered_beyond_the_reserve_and_nothing_is_moved(store: Store)
         assert short.value.figures["client"] == "m1-ann"
         assert circle.settlement.rows("SELECT count(*) FROM exchange_margin.piece") == [(0,)]
         assert circle.settlement.balances("client-cash")["m1-ann"] == 15_000_00
+
+
+@pytest.mark.ledgers.with_args(lambda store: None)
+def test_what_an_older_store_has_planned_is_taken_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_circle(store, ring.load("sge"), ())
+    with monkeypatch.context() as older:
+        older.setattr(day_end, "sql_files", lambda *place: sql_files(*place)[:8])
+        create_day_end(store)
+    pieces = [
+        ("ann", "marked", -70, None),
+        ("ann", "fee", -5, None),
+        ("ann", "member-guarantee", 40, "bank_a"),
+        ("ann", "member-guarantee", 15, "bank_b"),
+        ("ann", "exchange-reserve", 1, "bank_a"),
+        ("bo", "deferred", 3, None),
+        ("bo", "overdue", -2, None),
+        ("bo", "realised", 9, None),
+        ("bo", "penalty", -4, None),
+        ("Ag(T+D)", "left-over", 1, None),
+    ]
+    with store.connect() as administrator, administrator.cursor() as cursor:
+        cursor.execute("INSERT INTO exchange_margin.trading_closed VALUES (%s, 0)", (DAY,))
+        cursor.execute("INSERT INTO exchange_margin.planned VALUES (%s)", (DAY,))
+        cursor.executemany(
+            "INSERT INTO exchange_margin.piece (day, client, what, amount_minor, bank) VALUES (%s, %s, %s, %s, %s)",
+            [(DAY, *piece) for piece in pieces],
+        )
+        cursor.executemany(
+            "INSERT INTO exchange_margin.requirement VALUES (%s, %s, %s, %s)",
+            [(DAY, "ann", 11, 12), (DAY, "bo", 13, 0), (DAY, "cy", 14, 0)],
+        )
+    create_day_end(store)
+    with store.connect() as administrator:
+        found = administrator.execute("SELECT client, what, amount_minor, bank FROM exchange_margin.piece").fetchall()
+        assert sorted(found, key=str) == sorted(pieces, key=str)
+        margins = "SELECT client, margin_minor, call_minor FROM exchange_margin.client_day ORDER BY client"
+        assert administrator.execute(margins).fetchall() == [("ann", 11, 12), ("bo", 13, 0), ("cy", 14, 0)]
+        assert administrator.execute("SELECT stage, figure FROM exchange_margin.stage ORDER BY number").fetchall() == [
+            ("trading-closed", 0),
+            ("planned", len(pieces)),
+        ]
