@@ -413,6 +413,9 @@ def test_a_posting_is_reversed_once_on_the_route_that_reverses_it(teller: Ledger
     metal = (teller.account("wallet", "ann", "AU9999"), teller.account("outside", "world", "AU9999"))
     back = replace(arrived, key="b", route="return", path=metal, reverses=first)
     refused(one(teller, back), Control.DIFFERS, first)
+    # Over two accounts it is a plain batch, but for that it says nothing of what it reverses.
+    unsaid = replace(back, path=arrived.path[::-1], amount_minor=10, reverses=0)
+    refused(one(teller, unsaid), Control.REVERSAL, 0)
     outcomes = clerk.post([recall, replace(recall, key="twice")]).outcomes
     assert (outcomes[0].debit_balance_minor, outcomes[0].credit_balance_minor) == (0, 100)
     refused(outcomes[1], Control.REVERSAL, second)
