@@ -227,7 +227,7 @@ MUTATIONS = (
     Mutation("a plain batch reverses nothing", POST, "plain := plain AND r_reverses[r] = 0;", ""),
     Mutation("a batch in which something is refused is not plain", POST, "AND NOT probed AND 0 = ALL (i_refused)", "AND NOT probed"),
     Mutation("keys that are looked up make a batch not plain", POST, "AND simple AND NOT probed AND", "AND simple AND"),
-    Mutation("what is refused in bulk is told", "ledger/ledger.py", "if columns[0]:", "if False:"),
+    Mutation("what is refused in bulk is told", "ledger/ledger.py", "            if columns[0]:", "            if False:"),
     Mutation("nobody is covered beyond the reserve", "margin/planning.py", "if missing > 0:\n                raise", "if False:\n                raise"),
     Mutation("nothing is closed that is not open", "margin/lots.py", "    _require_enough(lots, fills, side)\n\n", ""),
     Mutation("neutrals come after position holders", "margin/delivery.py", "(tender.neutral, tender.number)", "tender.number"),

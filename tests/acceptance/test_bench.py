@@ -105,7 +105,7 @@ def test_days_are_settled_and_the_command_says_how_long_it_takes(
     seen: list[list[tuple[Any, ...]]] = []
     floor = settlement._floor
 
-    def look_first(store: Store, found: settlement.Settled) -> None:
+    def look_first(store: Store, found: settlement.SettledDays) -> None:
         with Circle(store, ()) as circle:
             end = DayEnd(circle)
             day = end.settled_days()[-1]

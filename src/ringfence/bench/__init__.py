@@ -15,13 +15,13 @@ neighbours in the same round.
 
 from ringfence.bench.run import Figure, Settings, measure, table
 from ringfence.bench.served import measure_served
-from ringfence.bench.settlement import SIZES, Settled, documents, measure_settlement, settlement_table
+from ringfence.bench.settlement import SIZES, SettledDays, documents, measure_settlement, settlement_table
 
 __all__ = [
     "SIZES",
     "Figure",
     "Settings",
-    "Settled",
+    "SettledDays",
     "documents",
     "measure",
     "measure_served",

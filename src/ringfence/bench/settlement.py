@@ -7,15 +7,17 @@ closed. What is there before the first day (clients with money, their lots) is w
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import psycopg
 from psycopg import sql
@@ -35,10 +37,13 @@ MEMBERS = 100
 CASH_MINOR = 10_000_000_00
 _SCHEMA = "bench_floor"
 _MEGABYTE = 1 << 20
+_UPDATE = sql.SQL(
+    "UPDATE {}.account AS x SET balance = x.balance + c.amount FROM change AS c WHERE x.id = c.id"
+).format(sql.Identifier(_SCHEMA))
 
 
 @dataclass(slots=True)
-class Settled:
+class SettledDays:
     """How long the days of a size took, in seconds: all of a day, each of its stages, its floor, and that with the rows of postings
     too; how much was posted. Memory of this process in bytes: before a day, and the most while one was settled.
     """
@@ -52,7 +57,7 @@ class Settled:
     rests_bytes: int = 0
     peak_bytes: int = 0
 
-    def document(self, smaller: Settled | None = None) -> dict[str, Any]:
+    def document(self, smaller: SettledDays | None = None) -> dict[str, Any]:
         """The figures for a program; ratios are medians over the days, `exponent` is the growth from a smaller size."""
         return {
             "clients": self.clients,
@@ -73,12 +78,14 @@ class Settled:
     def _ratio(self, floor: Sequence[float]) -> float:
         return round(median(took / least for took, least in zip(self.seconds, floor, strict=True)), 2)
 
-    def _exponent(self, smaller: Settled) -> float:
+    def _exponent(self, smaller: SettledDays) -> float:
         """By which power of the number of clients the time grows."""
         return log(median(self.seconds) / median(smaller.seconds)) / log(self.clients / smaller.clients)
 
 
-def measure_settlement(folder: Path, sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> list[Settled]:
+def measure_settlement(
+    folder: Path, sizes: Sequence[int], rounds: int, say: Callable[[str], None]
+) -> list[SettledDays]:
     """Settle `rounds` days of each size, each in a database of its own on one server."""
     found = []
     for size in sizes:
@@ -87,7 +94,7 @@ def measure_settlement(folder: Path, sizes: Sequence[int], rounds: int, say: Cal
     return found
 
 
-def _measure(store: Store, clients: int, rounds: int, say: Callable[[str], None]) -> Settled:
+def _measure(store: Store, clients: int, rounds: int, say: Callable[[str], None]) -> SettledDays:
     days = market.load().days[-rounds - 1 :]
     say(f"settlement: {clients:,} clients get their lots")
     create_circle(store, ring.load("sge"), ())
@@ -100,7 +107,7 @@ def _measure(store: Store, clients: int, rounds: int, say: Callable[[str], None]
             circle.limit(route, caps)
     with store.connect() as administrator:
         _stock(administrator, clients, days[0])
-    found = Settled(clients)
+    found = SettledDays(clients)
     for number, day in enumerate(days[1:], 1):
         say(f"settlement: {clients:,} clients, {day}, {number} of {rounds}")
         with store.connect() as administrator:
@@ -118,8 +125,9 @@ def _stock(administrator: psycopg.Connection[Any], clients: int, evening: dateti
         "prices": [prices[code].settlement_minor for code in CONTRACTS],
         "previous": [prices[code].previous_minor for code in CONTRACTS],
     }  # fmt: skip
-    for statement in (
-        "SET session_replication_role = replica",
+    _write(
+        administrator,
+        said,
         "INSERT INTO exchange.party (id, name, role, member) SELECT (SELECT max(id) FROM exchange.party) + n, 'c' || lpad(n::text, 8, '0'), 'client', "
         "(SELECT id FROM exchange.party WHERE name = 'm' || lpad((n %% %(members)s)::text, 3, '0')) "
         "FROM generate_series(1, %(clients)s) AS n",
@@ -139,10 +147,8 @@ def _stock(administrator: psycopg.Connection[Any], clients: int, evening: dateti
         "INSERT INTO exchange_margin.lot (trade, side, since, client, contract, opened, price_minor, lots) "
         "SELECT t.number, s.side, t.day, s.client, t.contract, t.day, t.price_minor, t.lots FROM exchange_margin.trade AS t "
         "CROSS JOIN LATERAL (VALUES (1, t.buyer), (-1, t.seller)) AS s (side, client)",
-        "RESET session_replication_role",
         "ANALYZE",
-    ):
-        administrator.execute(statement.encode(), said)
+    )
 
 
 def _trade(administrator: psycopg.Connection[Any], clients: int, day: datetime.date, number: int) -> None:
@@ -152,8 +158,9 @@ def _trade(administrator: psycopg.Connection[Any], clients: int, day: datetime.d
         "pairs": clients // 2, "day": day, "which": number, "contracts": list(CONTRACTS), "offsets": ["close", "open"],
         "prices": [prices[code].settlement_minor for code in CONTRACTS],
     }  # fmt: skip
-    for statement in (
-        "SET session_replication_role = replica",
+    _write(
+        administrator,
+        said,
         "WITH made AS ("
         "INSERT INTO exchange_margin.trade (day, trade_no, contract, buyer, buyer_offset, seller, seller_offset, lots, price_minor, buyer_order, seller_order) "
         "SELECT %(day)s, %(day)s || ':' || n || ':' || u.contract, u.contract, "
@@ -164,13 +171,19 @@ def _trade(administrator: psycopg.Connection[Any], clients: int, day: datetime.d
         ") INSERT INTO exchange_margin.fill "
         "SELECT m.number, s.side, m.trade_no, m.day, s.client, m.contract, s.offs = 'open', m.lots, m.price_minor, 'deferred' FROM made AS m "
         "CROSS JOIN LATERAL (VALUES (1, m.buyer, m.buyer_offset), (-1, m.seller, m.seller_offset)) AS s (side, client, offs)",
-        "RESET session_replication_role",
         "ANALYZE exchange_margin.trade, exchange_margin.fill",
-    ):
+    )
+
+
+def _write(administrator: psycopg.Connection[Any], said: Mapping[str, object], *statements: str) -> None:
+    """Write into the tables what nobody checks: orders that a trade would need are not there."""
+    administrator.execute("SET session_replication_role = replica")
+    for statement in statements:
         administrator.execute(statement.encode(), said)
+    administrator.execute("RESET session_replication_role")
 
 
-def _settle(store: Store, day: datetime.date, found: Settled) -> None:
+def _settle(store: Store, day: datetime.date, found: SettledDays) -> None:
     reached: list[tuple[str, float]] = []
     with Circle(store, ()) as circle:
         circle.open_day(day)
@@ -189,66 +202,71 @@ def _settle(store: Store, day: datetime.date, found: Settled) -> None:
         found.postings.append(after - before)
 
 
-def _floor(store: Store, found: Settled) -> None:
+def _floor(store: Store, found: SettledDays) -> None:
     """Store once more what the day has left in the book."""
     if not found.floor:
         make_tables(store, _SCHEMA, EXCHANGE)
-    own = sql.Identifier(_SCHEMA)
-    with tempfile.TemporaryFile() as rows, tempfile.TemporaryFile() as posted, store.connect() as administrator:
+    took = []
+    with store.connect() as administrator:
         ((last,),) = administrator.execute("SELECT posting FROM exchange.head").fetchall()
         first = last - found.postings[-1] + 1
-        cursor = administrator.cursor()
-        administrator.execute("DROP TABLE IF EXISTS change")
         administrator.execute(
             "CREATE TEMP TABLE change AS SELECT account AS id, sum(amount)::bigint AS amount FROM exchange.entry WHERE id >= %s GROUP BY account",
             (first * 8,),
         )
         administrator.execute("ANALYZE change")
-        for what, file in (("entry WHERE id >= {}", rows), ("posting WHERE id >= {}", posted)):
-            key = first * 8 if file is rows else first
-            query = sql.SQL(
-                "COPY (SELECT * FROM exchange." + what + " ORDER BY ctid) TO STDOUT (FORMAT binary)"
-            ).format(sql.Literal(key))
-            with cursor.copy(query) as copy:
-                for block in copy:
-                    file.write(block)
-            file.seek(0)
-        took = []
-        for table, file in (("entry", rows), ("posting", posted)):
-            began = time.perf_counter()
-            with administrator.transaction():
-                with cursor.copy(sql.SQL("COPY {}." + table + " FROM STDIN (FORMAT binary)").format(own)) as copy:
-                    while block := file.read(_MEGABYTE):
-                        copy.write(block)
-                if table == "entry":
-                    administrator.execute(
-                        sql.SQL(
-                            "UPDATE {}.account AS x SET balance = x.balance + c.amount FROM change AS c WHERE x.id = c.id"
-                        ).format(own)
-                    )
-            took.append(time.perf_counter() - began)
-        found.floor.append(took[0])
-        found.floor_with_postings.append(sum(took))
+        for table, since, more in (("entry", first * 8, _UPDATE), ("posting", first, None)):
+            with tempfile.TemporaryFile() as rows:
+                _copy_out(administrator, table, since, rows)
+                began = time.perf_counter()
+                with administrator.transaction():
+                    _copy_in(administrator, table, rows)
+                    if more is not None:
+                        administrator.execute(more)
+                took.append(time.perf_counter() - began)
+    found.floor.append(took[0])
+    found.floor_with_postings.append(sum(took))
+
+
+def _copy_out(administrator: psycopg.Connection[Any], table: str, since: int, rows: IO[bytes]) -> None:
+    query = sql.SQL("COPY (SELECT * FROM {} WHERE id >= {} ORDER BY ctid) TO STDOUT (FORMAT binary)")
+    with administrator.cursor().copy(query.format(sql.Identifier(EXCHANGE, table), sql.Literal(since))) as copy:
+        for block in copy:
+            rows.write(block)
+    rows.seek(0)
+
+
+def _copy_in(administrator: psycopg.Connection[Any], table: str, rows: IO[bytes]) -> None:
+    query = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(sql.Identifier(_SCHEMA, table))
+    with administrator.cursor().copy(query) as copy:
+        while block := rows.read(_MEGABYTE):
+            copy.write(block)
 
 
 def _memory_bytes(which: Literal["VmHWM", "VmRSS"]) -> int:
-    """The memory that this process has resident: now, or the most since it was last forgotten."""
-    status = Path("/proc/self/status").read_text("ascii")
+    """The memory that this process has resident: now, or the most since it was last forgotten. Where the system does not say, it is
+    the most that there ever was.
+    """
+    try:
+        status = Path("/proc/self/status").read_text("ascii")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(which))
 
 
 def _forget_peak() -> int:
     """Forget the most memory that there was; what there is now."""
-    Path("/proc/self/clear_refs").write_text("5", "ascii")
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", "ascii")
     return _memory_bytes("VmRSS")
 
 
-def documents(found: Sequence[Settled]) -> list[dict[str, Any]]:
+def documents(found: Sequence[SettledDays]) -> list[dict[str, Any]]:
     """The figures of all sizes, each with its growth from the one before."""
     return [one.document(before) for before, one in zip([None, *found], found, strict=False)]
 
 
-def settlement_table(found: Sequence[Settled]) -> Iterator[str]:
+def settlement_table(found: Sequence[SettledDays]) -> Iterator[str]:
     """The figures for a person."""
     yield f"{'clients':>10}{'postings':>11}{'min s':>8}{'median s':>10}{'max s':>8}{'planned':>9}{'posted':>8}{'floor s':>9}{'ratio':>7}{'+postings':>11}{'exponent':>10}{'memory MB':>13}"
     for d in documents(found):

@@ -65,7 +65,7 @@ def bench(
 
     figures: list[room.Figure] = []
     weights: list[str] = []
-    settled: list[room.Settled] = []
+    settled: list[room.SettledDays] = []
     with tempfile.TemporaryDirectory(prefix="ringfence-bench-") as folder:
         if only != "settlement":
             with Store.open(StoreSettings(store=Path(folder), database_url=None)) as store:

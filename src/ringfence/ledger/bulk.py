@@ -6,7 +6,6 @@ What they are is no different: each is the instruction that `one` gives, with th
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -23,7 +22,7 @@ from ringfence.ledger.arrays import (
     PackedArray,
     TextArray,
 )
-from ringfence.ledger.instruction import LONGEST, NEVER, Action, Instruction
+from ringfence.ledger.instruction import LONGEST, NEVER, Action, Instruction, hash_of
 from ringfence.money.columns import Column
 
 
@@ -75,11 +74,8 @@ class Bulk:
             self.routes, self.subjects, self.debits.tolist(), self.credits.tolist(), self.amounts_minor.tolist(),
             self.refs, strict=True,
         )  # fmt: skip
-        sha256 = hashlib.sha256
         return [
-            sha256(
-                f"({posts}, {route!r}, {subject!r}, ({debit}, {credit}), {amount}, {on}, 0, '', {ref!r}, 0, {never}, '')".encode()
-            ).digest()
+            hash_of(posts, route, subject, (debit, credit), amount, on, 0, "", ref, 0, never, "")
             for route, subject, debit, credit, amount, ref in rows
         ]
 

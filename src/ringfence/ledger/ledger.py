@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -34,6 +34,7 @@ from ringfence.ledger.instruction import LONGEST, NEVER, Control, Instruction, O
 from ringfence.ledger.registry import AccountName, Registry, refusals
 
 LARGEST_BATCH = 8192
+Batch = TypeVar("Batch")
 
 
 class RouteOf(NamedTuple):
@@ -114,19 +115,19 @@ class Ledger(Registry):
         parameters = (*self._packed(instructions), *source)
         if whole:
             with self.connection.transaction() as transaction:
-                posted = self._posted(instructions, self._send(parameters))
+                posted = self._posted(instructions, self._send(parameters, self._post))
                 if posted.refusals:
                     posted = Posted(None, posted.outcomes)
                     raise psycopg.Rollback(transaction)
         else:
-            posted = self._posted(instructions, self._send(parameters))
+            posted = self._posted(instructions, self._send(parameters, self._post))
         if posted.batch is not None:
             self._committed()
         return posted
 
-    def _send(self, parameters: Sequence[PackedArray | int | None], call: sql.Composed | None = None) -> Any:
+    def _send(self, parameters: Sequence[PackedArray | int | None], call: sql.Composed) -> Any:
         with refusals(), self.connection.cursor(binary=True) as cursor:
-            return cursor.execute(call or self._post, parameters).fetchone()
+            return cursor.execute(call, parameters).fetchone()
 
     def _posted(self, instructions: Sequence[Instruction], row: Any) -> Posted:
         batch, *columns = row
@@ -186,49 +187,41 @@ class Ledger(Registry):
         A group is never parted. Errors: BadInput for a group of more than 8,192.
         """
         outcomes: list[Outcome] = []
-        if self.watched:
-            for part in _parts(instructions):
-                outcomes += self.post(part).outcomes
-            return outcomes
-        # While the database works on one batch, the next is packed and the one before is unpacked.
-        under_way: tuple[Sequence[Instruction], Future[Any]] | None = None
-        with ThreadPoolExecutor(1) as server:
-            for part in _parts(instructions):
-                parameters = (*self._packed(part), None, None)
-                before, under_way = under_way, (part, server.submit(self._send, parameters))
-                if before:
-                    outcomes += self._posted(before[0], before[1].result()).outcomes
-            if under_way:
-                outcomes += self._posted(under_way[0], under_way[1].result()).outcomes
+        for part, row in self._in_turn(_parts(instructions), self._packed, self._post):
+            outcomes += self._posted(part, row).outcomes
         return outcomes
 
     def post_bulk(self, bulks: Iterable[Bulk]) -> Iterator[Refusal]:
-        """Post however much, in its order, in as many commits as that takes; what is refused of it.
-
-        While the database works on one batch, the next is packed. Errors: as Bulk.packed.
-        """
+        """Post however much, in its order, in as many commits as that takes; what is refused of it. Errors: as Bulk.packed."""
         routes = self.route_numbers
-        under_way: tuple[Bulk, Future[Any]] | None = None
-        with ThreadPoolExecutor(1) as server:
-            for part in (part for bulk in bulks for part in bulk.batches(LARGEST_BATCH)):
-                parameters = (*part.packed(routes), None, None)
-                if under_way:
-                    yield from self._refused(*under_way)
-                under_way = part, server.submit(self._send, parameters, self._post_bulk)
-                if self.watched:
-                    yield from self._refused(*under_way)
-                    under_way = None
-            if under_way:
-                yield from self._refused(*under_way)
+        batches = (batch for bulk in bulks for batch in bulk.batches(LARGEST_BATCH))
+        for batch, (_, *columns) in self._in_turn(batches, lambda bulk: bulk.packed(routes), self._post_bulk):
+            if columns[0]:
+                for row, (status, figure, under) in enumerate(zip(*columns, strict=True)):
+                    if status > 1:
+                        yield self._refusal(batch.one(row), status, figure, under)
 
-    def _refused(self, bulk: Bulk, answer: Future[Any]) -> Iterator[Refusal]:
-        batch, *columns = answer.result()
-        if batch is not None:
-            self._committed()
-        if columns[0]:
-            for row, (status, figure, under) in enumerate(zip(*columns, strict=True)):
-                if status > 1:
-                    yield self._refusal(bulk.one(row), status, figure, under)
+    def _in_turn(
+        self, parts: Iterable[Batch], packed: Callable[[Batch], tuple[PackedArray | None, ...]], call: sql.Composed
+    ) -> Iterator[tuple[Batch, Any]]:
+        """Each part with what the posting function answers. While the database works on one, the next is packed and the one before
+        is unpacked, unless somebody looks after every commit.
+        """
+        under_way: tuple[Batch, Future[Any]] | None = None
+        with ThreadPoolExecutor(1) as server:
+            for part in parts:
+                parameters = (*packed(part), None, None)
+                if self.watched:
+                    row = self._send(parameters, call)
+                    if row[0] is not None:
+                        self._committed()
+                    yield part, row
+                    continue
+                before, under_way = under_way, (part, server.submit(self._send, parameters, call))
+                if before:
+                    yield before[0], before[1].result()
+            if under_way:
+                yield under_way[0], under_way[1].result()
 
     def open_day(self, day: datetime.date) -> None:
         """Open `day` as the booking day, and release what has expired by then. Only a login that closes may.

@@ -30,12 +30,13 @@ from ringfence.margin.day import ClosesTooMuch, NotZeroSum, SettlementPriceMissi
 from ringfence.margin.delivery import Tender, amounts, count, match
 from ringfence.margin.funds import Funds
 from ringfence.margin.kept_plan import (
-    ClientDays,
     DaySettled,
+    KeptDays,
     begin_plan,
-    client_days,
+    days_of_nobody,
     deliveries,
     finish_plan,
+    kept_days,
     kept_prices,
     left_overs,
     read_plan,
@@ -221,13 +222,13 @@ class DayEnd:
         codes = contracts_of(self._connection, day, again=True)
         on = conditions(codes, day, prices, self.rules, natural_days)
         planning = Planning(day, on, Backing(lambda client: "", {}, {}))
-        differing = set()
+        differing = {(client, "margin") for client in days_of_nobody(self._connection, day)}
         try:
             for part in parts(self._connection):
                 opening = read_opening(self._connection, day, part, contracts=codes, again=True)
                 # Nobody has to be covered who has plenty.
                 computed = planning.part(opening, np.full(len(part.names), _PLENTY_MINOR))
-                differing |= self._differing(computed, client_days(self._connection, day, part))
+                differing |= self._differing(computed, kept_days(self._connection, day, part))
             left_over = planning.left_over()
         except (ClosesTooMuch, UnbalancedPositions, NotZeroSum) as error:
             return [error.text("en")]
@@ -243,7 +244,7 @@ class DayEnd:
         return [f"{client}, {what}" for client, what in sorted(differing)]
 
     @staticmethod
-    def _differing(computed: PartPlan, kept: ClientDays) -> set[tuple[str, str]]:
+    def _differing(computed: PartPlan, kept: KeptDays) -> set[tuple[str, str]]:
         """Who and what differs of a part, a penalty apart."""
         columns = {"margin": (computed.funds.margin_minor, kept.margin)}
         columns |= {what: (computed.moves[what], kept.moves[what]) for what in MOVES if what != PENALTY}

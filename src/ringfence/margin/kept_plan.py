@@ -129,20 +129,19 @@ def left_overs(connection: psycopg.Connection[Any], day: datetime.date) -> dict[
 
 
 _COLUMNS: Final = ("party", "account", "margin_minor", *(f"{what}_minor" for what in MOVES))
-_CLIENT_DAYS = f"""
+_KEPT_DAYS = f"""
     SELECT array_agg(part.client), {", ".join(f"array_agg(part.{name})" for name in _COLUMNS)}
     FROM (
         SELECT d.*, p.id AS party, a.id AS account
         FROM exchange_margin.client_day AS d
         JOIN exchange.party AS p ON p.name = d.client
-        JOIN exchange.account AS a ON a.owner = p.id AND a.kind = (SELECT id FROM exchange.kind WHERE name = 'client-cash')
-            AND a.unit = (SELECT id FROM exchange.unit WHERE code = 'CNY')
+        JOIN {parts.ACCOUNT}
         WHERE d.day = %(day)s AND {{}} ORDER BY d.client LIMIT %(size)s
     ) AS part
 """
 
 
-class ClientDays(NamedTuple):
+class KeptDays(NamedTuple):
     """What stands there of some clients' day: who they are, by name and number, their accounts for money; in fen the margin
     afterwards, and what is moved.
     """
@@ -154,29 +153,35 @@ class ClientDays(NamedTuple):
     moves: Mapping[str, Column]
 
 
-def client_days(connection: psycopg.Connection[Any], day: datetime.date, of: Part | Sequence[str]) -> ClientDays:
+def days_of_nobody(connection: psycopg.Connection[Any], day: datetime.date) -> list[str]:
+    """For whom something stands there of `day` and who has no account for money: nobody, unless somebody wrote it past the plan."""
+    query = (
+        "SELECT d.client FROM exchange_margin.client_day AS d WHERE d.day = %s "
+        f"AND NOT EXISTS (SELECT FROM exchange.party AS p JOIN {parts.ACCOUNT} WHERE p.name = d.client)"
+    )
+    return [client for (client,) in connection.execute(query.encode(), (day,)).fetchall()]
+
+
+def kept_days(connection: psycopg.Connection[Any], day: datetime.date, of: Part | Sequence[str]) -> KeptDays:
     """What was planned of the clients of a part, or of some."""
-    if isinstance(of, Part):
-        return _client_days(
-            connection, day, "d.client > %(after)s AND d.client <= %(through)s", after=of.after, through=of.through
-        )
-    return _client_days(connection, day, "d.client = ANY (%(some)s)", some=list(of))
+    theirs, said = parts.whose(of)
+    return _kept_days(connection, day, theirs, **said)
 
 
-def all_client_days(connection: psycopg.Connection[Any], day: datetime.date) -> Iterator[ClientDays]:
+def all_kept_days(connection: psycopg.Connection[Any], day: datetime.date) -> Iterator[KeptDays]:
     """What was planned of all clients, some at a time, in the order of their names."""
     after = ""
-    while (found := _client_days(connection, day, "d.client > %(after)s", after=after, size=parts.PART)).names:
+    while (found := _kept_days(connection, day, "client > %(after)s", after=after, size=parts.PART)).names:
         yield found
         after = found.names[-1]
 
 
-def _client_days(connection: psycopg.Connection[Any], day: datetime.date, whose: str, **said: object) -> ClientDays:
+def _kept_days(connection: psycopg.Connection[Any], day: datetime.date, theirs: str, **said: object) -> KeptDays:
     with columns_cursor(connection) as cursor:
         parameters = {"day": day, "size": None, **said}
-        names, *values = cursor.execute(_CLIENT_DAYS.format(whose).encode(), parameters).fetchall()[0]
+        names, *values = cursor.execute(_KEPT_DAYS.format(theirs).encode(), parameters).fetchall()[0]
     party, account, margin, *moves = values if names else [column(())] * len(_COLUMNS)
-    return ClientDays(names or [], party, account, margin, dict(zip(MOVES, moves, strict=True)))
+    return KeptDays(names or [], party, account, margin, dict(zip(MOVES, moves, strict=True)))
 
 
 def deliveries(connection: psycopg.Connection[Any], day: datetime.date) -> list[Delivery]:

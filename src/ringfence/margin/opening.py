@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from ringfence.ledger.arrays import columns_cursor
+from ringfence.ledger.arrays import EPOCH, columns_cursor
 from ringfence.margin.day import ClosesTooMuch
 from ringfence.margin.lots import ClosedMoreThanOpen, Fills, Lots
-from ringfence.margin.parts import Part
+from ringfence.margin.parts import Part, whose
 from ringfence.money.columns import Column, column
 
-# Days as PostgreSQL counts them, from 2000-01-01.
-_EPOCH = datetime.date(2000, 1, 1).toordinal()
 _HELD = """
     SELECT array_agg(client), array_agg(contract), array_agg(side), array_agg(opened - date '2000-01-01'), array_agg(trade),
         array_agg(price_minor), array_agg(lots)
@@ -68,19 +66,12 @@ def read_opening(
 
     Or, `again`, what a day that is planned started from.
     """
-    said: dict[str, object] = {"day": day}
-    whose = "true"
-    if isinstance(of, Part):
-        whose = "client > %(after)s AND client <= %(through)s"
-        said |= {"after": of.after, "through": of.through}
-    elif of is not None:
-        whose = "client = ANY (%(some)s)"
-        said |= {"some": list(of)}
+    theirs, said = whose(of)
+    said |= {"day": day}
     then = "since < %(day)s AND until >= %(day)s" if again else "until = 'infinity'"
     with columns_cursor(connection) as cursor:
-        held = cursor.execute(_HELD.format(f"{then} AND {whose}").encode(), said).fetchall()[0]
-        whose = whose if filled else "false"
-        made = cursor.execute(_FILLED.format(whose).encode(), said).fetchall()[0]
+        held = cursor.execute(_HELD.format(f"{then} AND {theirs}").encode(), said).fetchall()[0]
+        made = cursor.execute(_FILLED.format(theirs if filled else "false").encode(), said).fetchall()[0]
     nothing = column(())
     held = held if held[0] else ([], [], *[nothing] * 5)
     made = made if made[0] else ([], [], *[nothing] * 6, [])
@@ -92,7 +83,7 @@ def read_opening(
         _numbered(held[0], of_client),
         _numbered(held[1], of_contract),
         held[2],
-        held[3] + _EPOCH,
+        held[3] + EPOCH,
         *held[4:],
     )
     fills = Fills(_numbered(made[0], of_client), _numbered(made[1], of_contract), *made[2:8])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -11,15 +11,16 @@ from ringfence.ledger.arrays import columns_cursor
 from ringfence.money.columns import Column
 
 PART = 50_000
-
-_PART = """
+# The account for money of the party p.
+ACCOUNT = """exchange.account AS a ON a.owner = p.id
+        AND a.kind = (SELECT id FROM exchange.kind WHERE name = 'client-cash')
+        AND a.unit = (SELECT id FROM exchange.unit WHERE code = 'CNY')"""
+_PART = f"""
     SELECT array_agg(part.name), array_agg(part.available)
     FROM (
         SELECT p.name, a.balance - a.held_out AS available
-        FROM exchange.party AS p JOIN exchange.account AS a ON a.owner = p.id
-        WHERE a.kind = (SELECT id FROM exchange.kind WHERE name = 'client-cash')
-            AND a.unit = (SELECT id FROM exchange.unit WHERE code = 'CNY') AND p.name > %s
-        ORDER BY p.name LIMIT %s
+        FROM exchange.party AS p JOIN {ACCOUNT}
+        WHERE p.name > %s ORDER BY p.name LIMIT %s
     ) AS part
 """
 
@@ -35,6 +36,13 @@ class Part(NamedTuple):
     def through(self) -> str:
         """The last name."""
         return self.names[-1]
+
+
+def whose(of: Part | Sequence[str] | None) -> tuple[str, dict[str, object]]:
+    """What picks the rows of a part, of some clients, or of all, by their `client`; and its parameters."""
+    if isinstance(of, Part):
+        return "client > %(after)s AND client <= %(through)s", {"after": of.after, "through": of.through}
+    return ("true", {}) if of is None else ("client = ANY (%(some)s)", {"some": list(of)})
 
 
 def parts(connection: psycopg.Connection[Any]) -> Iterator[Part]:

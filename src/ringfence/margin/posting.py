@@ -16,7 +16,7 @@ import numpy as np
 from ringfence.custody import EXCHANGE
 from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import Bulk, Instruction, Ledger, Refusal
-from ringfence.margin.kept_plan import ClientDays, DaySettled, all_client_days, client_days, left_overs
+from ringfence.margin.kept_plan import DaySettled, KeptDays, all_kept_days, kept_days, left_overs
 from ringfence.margin.metal import against_payment
 from ringfence.margin.planning import LEFT_OVER, MOVES
 from ringfence.money.columns import Column
@@ -59,10 +59,10 @@ def post_plan(ledger: Ledger, settled: DaySettled) -> int:
     delivered = [one for one in settled.deliveries if one.outcome == "delivered"]
     last = sorted({client for one in delivered for client in (one.giver, one.taker)})
     posting.bulk(
-        _moves(ledger, settled.day, found, without=last) for found in all_client_days(ledger.connection, settled.day)
+        _moves(ledger, settled.day, found, without=last) for found in all_kept_days(ledger.connection, settled.day)
     )
     if last:
-        found = client_days(ledger.connection, settled.day, last)
+        found = kept_days(ledger.connection, settled.day, last)
         posting.bulk([_moves(ledger, settled.day, found, which=1)])
         for one in delivered:
             posting.some(
@@ -101,9 +101,7 @@ class _Posting:
         raise PlanRefused(day=self._day, refusal=refusal)
 
 
-def _moves(
-    ledger: Ledger, day: datetime.date, found: ClientDays, *, without: Sequence[str] = (), which: int = 0
-) -> Bulk:
+def _moves(ledger: Ledger, day: datetime.date, found: KeptDays, *, without: Sequence[str] = (), which: int = 0) -> Bulk:
     """The postings of some clients' day, but those of the clients `without`; `which` are received (1) or paid (-1), or both (0)."""
     values = np.column_stack([found.moves[what] for what in MOVES])
     if without:

@@ -361,6 +361,11 @@ def test_every_day_is_computed_again_to_the_same_pieces(lived: Store) -> None:
                 (days[4],),
             ).fetchall()
             assert end.compute_again(days[4]) == [f"{client}, {what}"]
+            administrator.execute(
+                "INSERT INTO exchange_margin.client_day (day, client, margin_minor, call_minor) VALUES (%s, 'zz-nobody', 0, 0)",
+                (days[5],),
+            )
+            assert end.compute_again(days[5]) == ["zz-nobody, margin"]
             administrator.execute("UPDATE exchange_margin.lot SET lots = lots + 1 WHERE since = %s", (days[7],))
             (said,) = end.compute_again(days[8])
             assert "must be equal" in said
