@@ -30,7 +30,7 @@ lint: $(VENV)/installed ## style, types, the direction of imports, the SQL
 	$(BIN)/sqlfluff lint --disable-progress-bar src/ringfence
 
 test: lint browser ## everything that must hold, on an embedded server or on RINGFENCE_DATABASE_URL
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 4 --dist worksteal
 
 browser: $(VENV)/installed ## Debian's Chromium for the browser tests, where it is missing and may be installed
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
@@ -52,6 +52,7 @@ bench: $(VENV)/installed ## how fast the kernel is here, beside what the same se
 
 pictures: $(VENV)/installed browser ## draw the built-in rings again and take the console's pictures, for the documentation (minutes)
 	for language in en zh; do $(BIN)/ringfence ring draw sge --language $$language --output docs/pictures/sge.$$language.svg; done
+	for language in en zh; do $(BIN)/ringfence ring compare --language $$language --output docs/pictures/compare.$$language.svg >/dev/null; done
 	$(BIN)/python tools/console_pictures.py
 
 mutate: $(VENV)/installed ## take the kernel's safeties out one by one; each must make a test fail (minutes)

@@ -86,3 +86,41 @@ def draw_(
     else:
         output.write_text(picture + "\n", "utf-8")
         typer.echo(f"drawn: {output}")
+
+
+@app.command()
+def compare(
+    rings: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RING]...",
+            help="Built-in rings, or paths of rings' files.",
+            show_default="the seven that the source compares",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Draw them side by side into this file, as SVG.")
+    ] = None,
+    as_json: JsonOption = False,
+    language: LanguageOption = "en",
+) -> None:
+    """Set rings side by side: who takes client money alone, and how many must conspire to take, lose or hide it.
+
+    Without names: the broker's counter, the models that were proposed against it, and the Shanghai Gold Exchange's circle.
+    Try: ringfence ring compare
+    """
+    from ringfence.cli.options import require_writable, spoken
+    from ringfence.ring import MODELS, compared, compared_as_rows, decide, draw_compared, load
+
+    said = spoken(language)
+    if output is not None:
+        require_writable("--output", output)
+    verdicts = [decide(load(name)) for name in rings or MODELS]
+    if output is not None:
+        output.write_text(draw_compared(verdicts, said) + "\n", "utf-8")
+    if as_json:
+        typer.echo(json.dumps(compared_as_rows(verdicts), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(compared(verdicts, said))
+    if output is not None:
+        typer.echo(f"drawn: {output}", err=True)

@@ -37,6 +37,7 @@ _KNOWN = (
     Unit("HKD", 2, "HKD", "Hong Kong dollar", "港元"),
     Unit("GBP", 2, "GBP", "pound sterling", "英镑"),
     Unit("JPY", 0, "JPY", "Japanese yen", "日元"),
+    Unit("CGB", 0, "bond", "Chinese government bond of 100 yuan", "国债(每张面值100元)"),
     Unit("AU9999", 3, "g", "gold 99.99 %", "黄金 Au99.99"),
     Unit("AU9995", 3, "g", "gold 99.95 %", "黄金 Au99.95"),
     Unit("AG9999", 3, "g", "silver 99.99 %", "白银 Ag99.99"),

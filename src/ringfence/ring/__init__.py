@@ -1,14 +1,18 @@
 """The ring room: the declaration of a circle, its explanation to a person, and the proof that it is closed."""
 
 from ringfence.ring.coalitions import Finding, Verdict, decide
+from ringfence.ring.compare import as_rows as compared_as_rows
+from ringfence.ring.compare import compared
+from ringfence.ring.compare_draw import draw_compared
 from ringfence.ring.draw import draw
 from ringfence.ring.explain import explain
 from ringfence.ring.powers import Hand, powers
-from ringfence.ring.reading import built_in, load, parse
+from ringfence.ring.reading import MODELS, built_in, load, parse
 from ringfence.ring.report import ToldFinding, as_document, headline, tell, told
 from ringfence.ring.ring import Book, Ring
 
 __all__ = [
+    "MODELS",
     "Book",
     "Finding",
     "Hand",
@@ -17,8 +21,11 @@ __all__ = [
     "Verdict",
     "as_document",
     "built_in",
+    "compared",
+    "compared_as_rows",
     "decide",
     "draw",
+    "draw_compared",
     "explain",
     "headline",
     "load",

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ringfence.money import UNITS
-from ringfence.ring.ring import Book, Ring, RouteOfBook
+from ringfence.ring.ring import Book, KindOfAccount, Proof, Ring, RouteOfBook
 from ringfence.ring.who import groups, is_bound
 
 KERNEL_RELATIONS = ("same-client", "own-member", "registered-account", "bank-confirmed")
+# Whose accounts on the path a relation is about: without one the database would have nothing to check.
+RELATES = {"same-client": ("client",), "own-member": ("member",), "registered-account": ("client", "bank")}
 OPERATOR = "operator"
 # What can be wrong with the papers of a route is enumerated, three ways for each.
 MOST_PROOFS = 4
@@ -26,7 +28,7 @@ class WrongPlace(Exception):
 
 
 def check(ring: Ring) -> None:
-    """Errors: WrongPlace for the first thing that is wrong, in the order heading, persons, keepers, proofs, records, books."""
+    """Errors: WrongPlace for the first thing that is wrong, in the order heading, persons, keepers, proofs, records, books, what waits."""
     for party in ring.ring.intermediaries:
         _one_of("ring.intermediaries", party, ring.parties)
     for name, party_role in ring.parties.items():
@@ -57,6 +59,34 @@ def check(ring: Ring) -> None:
         _conspirators(ring, f"records.{name}.silenced_by", record.silenced_by)
     for name, book in ring.books.items():
         _book(ring, f"books.{name}", book, kinds)
+    for route in never_posted(ring):
+        of, _, name = route.partition(".")
+        waits = ", ".join(ring.books[of].routes[name].proofs)
+        right = "papers that can come about: one of these reports a posting that waits for this one"
+        raise WrongPlace(f"books.{of}.routes.{name}.proofs", waits, right)
+
+
+def never_posted(ring: Ring) -> list[str]:
+    """The routes on which nothing can ever be posted, because their papers report what waits for them in turn."""
+    routes = {f"{b}.{r}": (book, route) for b, book in ring.books.items() for r, route in book.routes.items()}
+    held: set[str] = set()
+    posted: set[str] = set()
+
+    def there(proof: Proof) -> bool:
+        reports = (*proof.from_hold, *proof.from_posting)
+        return not reports or bool(held.intersection(proof.from_hold) or posted.intersection(proof.from_posting))
+
+    while True:
+        before = len(held) + len(posted)
+        for name, (book, route) in routes.items():
+            finisher = f"{book.kept_by}.{route.finishes}" if route.finishes else None
+            papers = [ring.proofs[paper] for paper in route.proofs]
+            if all(there(paper) for paper in papers if paper.checked_by != finisher):
+                held.add(name)
+                if all(map(there, papers)):
+                    posted.add(name)
+        if before == len(held) + len(posted):
+            return [name for name in routes if name not in posted]
 
 
 def _book(ring: Ring, place: str, book: Book, kinds: list[str]) -> None:
@@ -73,8 +103,14 @@ def _book(ring: Ring, place: str, book: Book, kinds: list[str]) -> None:
             raise WrongPlace(f"{place}.{field}", single[field], "a person who never posts")
     if book.confirms == book.registers:
         raise WrongPlace(f"{place}.confirms", book.confirms, "another person than the one who registers")
+    bound = [name for name, route in book.routes.items() if "registered-account" in route.relations]
+    if bound and book.confirms is None:
+        raise WrongPlace(
+            f"{place}.confirms", "absent", f"who confirms the accounts by which {', '.join(bound)} must go"
+        )
     for name, kind in book.kinds.items():
         _one_of(f"{place}.kinds.{name}.owner", kind.owner, ring.parties)
+        _lien(f"{place}.kinds.{name}", book, name, kind)
         if kind.mirrors is not None:
             _one_of(f"{place}.kinds.{name}.mirrors", kind.mirrors, kinds)
         for unit in kind.units or ():
@@ -85,6 +121,16 @@ def _book(ring: Ring, place: str, book: Book, kinds: list[str]) -> None:
         _route(ring, f"{place}.routes.{name}", book, route)
 
 
+def _lien(place: str, book: Book, name: str, kind: KindOfAccount) -> None:
+    if kind.pledge is not None:
+        _one_of(f"{place}.pledge", kind.pledge, [route for route, of in book.routes.items() if of.path[0] == name])
+        if kind.no_lien:
+            raise WrongPlace(f"{place}.no_lien", "true", "no_lien, or a pledge, never both")
+    elif kind.circle and not kind.no_lien:
+        right = "no_lien = true, where the keeper has signed so, or pledge = the route by which a creditor takes it"
+        raise WrongPlace(place, "clients' money in its owner's name", right)
+
+
 def _route(ring: Ring, place: str, book: Book, route: RouteOfBook) -> None:
     persons = ring.parties[book.kept_by].persons
     for step in route.path:
@@ -93,8 +139,6 @@ def _route(ring: Ring, place: str, book: Book, route: RouteOfBook) -> None:
     for field, person in hands.items():
         if person is not None:
             _one_of(f"{place}.{field}", person, persons)
-    for relation in route.relations:
-        _one_of(f"{place}.relations", relation, ring.relations)
     if len(route.proofs) > MOST_PROOFS:
         raise WrongPlace(f"{place}.proofs", ", ".join(route.proofs), f"at most {MOST_PROOFS} of them")
     for proof in route.proofs:
@@ -113,6 +157,12 @@ def _route(ring: Ring, place: str, book: Book, route: RouteOfBook) -> None:
             )
     if not 2 <= len(route.path) <= 4:
         raise WrongPlace(f"{place}.path", shown, "two to four kinds")
+    owners = {book.kinds[step].owner for step in route.path}
+    for relation in route.relations:
+        _one_of(f"{place}.relations", relation, ring.relations)
+        if relation in RELATES and not owners & set(RELATES[relation]):
+            right = f"a relation that is checked: on this path no account is of a {' or a '.join(RELATES[relation])}"
+            raise WrongPlace(f"{place}.relations", relation, right)
     if not set(book.units).intersection(*(book.kinds[step].units or book.units for step in route.path)):
         raise WrongPlace(f"{place}.path", shown, "kinds that are kept in one unit")
     for number, step in enumerate(route.path):

@@ -163,11 +163,17 @@ class Closure:
     # -- what a ring says -----------------------------------------------------------------------------------------------
 
     def _falsely_registered(self, books: Iterable[str], *bounds: str) -> Antichain:
-        """Who can register in all these books what is not true: the registrar, and who confirms or whose word is confirmed."""
+        """Who can register in all these books what is not true: the registrar, and who confirms or whose word is confirmed.
+
+        Where nobody confirms, the registrar alone.
+        """
         registrars = {n: f"{b.kept_by}.{b.registers}" for n, b in self.ring.books.items() if b.knows_clients}
         choices = []
         for name in books:
             book = self.ring.books[name]
+            if book.confirms is None:
+                choices.append(self.any_of([frozenset({registrars[name], *bounds})]))
+                continue
             seconds = {f"{book.kept_by}.{book.confirms}", *registrars.values()} - {registrars[name]}
             choices.append(self.any_of(frozenset({registrars[name], second, *bounds}) for second in sorted(seconds)))
         return together(choices)
@@ -175,7 +181,8 @@ class Closure:
     def straw(self, book: str) -> Antichain:
         """Who can open accounts for a straw man in the book: and, where it holds claims, in the book that pays them."""
         mirrored = {book_of(kind.mirrors) for kind in self.ring.books[book].kinds.values() if kind.mirrors}
-        return self._falsely_registered(sorted({book, *mirrored}))
+        knowing = {name for name in mirrored if self.ring.books[name].knows_clients}
+        return self._falsely_registered(sorted({book, *knowing}))
 
     def _protected(self, place: Place) -> bool:
         """Whether what leaves the place without good papers is the clients', or arises from nothing."""
@@ -282,7 +289,9 @@ class Closure:
         return changed
 
     def _true_of(self, client: str, source: Place, target: Place) -> bool:
-        """Whether a report of such a posting is true all the same: what moved is the client's, and goes nowhere else."""
+        """Whether a report of such a posting is true all the same: what moved is the client's, or a pool's, and stays so."""
+        if all(self.ring.books[p.book].kinds[p.kind].circle for p in (source, target)):
+            return True
         owners = {p.owner for p in (source, target) if self.ring.books[p.book].kinds[p.kind].owner == "client"}
         return owners == {client} and not self._from_nothing(source)
 

@@ -47,7 +47,8 @@ class Verdict:
     """All that is decided of a ring; every list is an antichain, the smallest first.
 
     `alone` says for each party what all its persons together can take, with the kernels holding; a ring is closed if none
-    of its intermediaries can take anything. `above` says for each operator what it moves, and who must join it.
+    of its intermediaries can take anything. `ways_alone` are all the routes on which it could, not by the smallest coalitions
+    only. `above` says for each operator what it moves, and who must join it.
     """
 
     ring: Ring
@@ -56,6 +57,7 @@ class Verdict:
     hides: tuple[Finding, ...]
     hides_until_count: tuple[Finding, ...]
     alone: dict[str, tuple[Finding, ...]]
+    ways_alone: dict[str, frozenset[str]]
     above: dict[str, tuple[Finding, ...]]
 
     @property
@@ -88,6 +90,7 @@ class _Decision:
 
     def verdict(self) -> Verdict:
         closure = self._closure
+        alone = {party: self._alone(party) for party in self._ring.parties}
         lost = [w for (source, _), ways in closure.bad.items() if closure.clients_own(source) for w in ways]
         return Verdict(
             ring=self._ring,
@@ -95,7 +98,10 @@ class _Decision:
             loses=self._findings(lost),
             hides=self._findings(self._hidden(frozenset())),
             hides_until_count=self._findings(self._hidden(frozenset({"count"}))),
-            alone={party: self._alone(party) for party in self._ring.parties},
+            alone={party: self._findings(ways) for party, ways in alone.items()},
+            ways_alone={
+                party: frozenset(step.route for way in ways for step in way.steps()) for party, ways in alone.items()
+            },
             above={one: self._above(one) for one in (operator(b, name) for name, b in self._ring.books.items())},
         )
 
@@ -124,8 +130,8 @@ class _Decision:
             hidden += together([[way], *seen])
         return hidden
 
-    def _alone(self, party: str) -> tuple[Finding, ...]:
-        """What all persons of `party` together can take; a straw man where they can register one."""
+    def _alone(self, party: str) -> Antichain:
+        """The ways of all persons of `party` together to take; with a straw man where they can register one."""
 
         def own(one: str) -> bool:
             return (
@@ -141,7 +147,7 @@ class _Decision:
                 taken = self._taken_by(target, way)
                 behind = [taken, *(self._closure.instead_of_other(taken, straw) for straw in straws)]
                 found += [one for one in behind if all(map(own, self._closure.coalition(one)))]
-        return self._findings(found)
+        return found
 
     def _above(self, one: str) -> tuple[Finding, ...]:
         """What the operator moves by itself, and who must join it to take that."""

@@ -40,7 +40,7 @@ _WORDS: dict[str, dict[Language, str]] = {
     "legend-gate": {"en": "passes the fence", "zh": "进出封闭圈"},
     "legend-none": {"en": "no arrow, no movement", "zh": "无箭头即不能移动"},
 }
-_STYLE = """
+STYLE = """
 svg{--ink:#15181e;--muted:#565d69;--edge:#868e9b;--tint:#e4ebfa;--surface:#fff;--ground:#f6f6f3}
 @media(prefers-color-scheme:dark){svg{--ink:#e9ebef;--muted:#a3abb7;--edge:#6f7886;--tint:#18253d;--surface:#14181f;--ground:#0d1015}}
 text{font:12px system-ui,"Noto Sans CJK SC","WenQuanYi Micro Hei",sans-serif;fill:var(--ink)}
@@ -131,7 +131,7 @@ class _Drawing:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self._width} {height}" width="{self._width}" '
             f'height="{height}" role="img" lang="{self._language}">'
         )
-        yield f"<title>{escape(title)}</title><desc>{escape(verdict)}</desc><style>{_STYLE}</style>"
+        yield f"<title>{escape(title)}</title><desc>{escape(verdict)}</desc><style>{STYLE}</style>"
         yield f'<rect class="ground" width="{self._width}" height="{height}"/>'
         yield from parts
         yield "</svg>"
@@ -208,8 +208,11 @@ class _Drawing:
         forth = 1 if x2 > x1 else -1
         later = " later" if route.finishes else ""
         yield f"<g><title>{escape(name + ': ' + ' > '.join(route.path))}</title>"
-        yield f'<path class="way{later}" d="M{x1} {y}H{x2 - 9 * forth}"/>'
-        yield f'<path class="tip" d="M{x2} {y}l{-11 * forth} -5v10z"/>'
+        if start == end:  # from one owner to another of the same kind
+            yield f'<path class="way{later}" d="M{x1} {y}h22v10h-11"/><path class="tip" d="M{x1 + 4} {y + 10}l11 -5v10z"/>'
+        else:
+            yield f'<path class="way{later}" d="M{x1} {y}H{x2 - 9 * forth}"/>'
+            yield f'<path class="tip" d="M{x2} {y}l{-11 * forth} -5v10z"/>'
         if route.finishes:
             yield f'<rect class="held" x="{x1 - 6}" y="{y - 6}" width="12" height="12"/>'
         else:

@@ -41,6 +41,9 @@ _WORDS: dict[str, dict[Language, str]] = {
     "free": {"en": "free", "zh": "不限"},
     "zero_at_close": {"en": "zero when a day closes", "zh": "关账时为零"},
     "circle": {"en": "the circle", "zh": "封闭圈"},
+    "no_lien": {"en": "no lien", "zh": "不得质押抵销"},
+    "pledge": {"en": "pledged by {}", "zh": "可经 {} 质押"},
+    "beyond": {"en": "WHAT NO ROUTE CAN SAY", "zh": "通路所不能表达的"},
     "nothing": {"en": "Nothing else can happen: there is no route for it.", "zh": "除此之外一概不能发生:没有通路。"},
 }
 
@@ -61,8 +64,9 @@ def _ring(ring: Ring, language: Language) -> Iterator[str]:
         yield f"  {padded(party.title.text(language), 24)}{party.says.text(language)}"
         for name, says in party.persons.items():
             yield f"    {padded(name, 22)}{says.text(language)}"
-    yield ""
-    yield _WORDS["relations"][language]
+    if ring.relations:
+        yield ""
+        yield _WORDS["relations"][language]
     for name, relation in ring.relations.items():
         yield from wrapped(relation.says.text(language), f"  {padded(name, 24)}", " " * 26)
     if ring.bounds:
@@ -78,6 +82,11 @@ def _ring(ring: Ring, language: Language) -> Iterator[str]:
         yield _WORDS["records"][language]
     for name, record in ring.records.items():
         yield from _record(name, record, language)
+    if ring.ring.beyond:
+        yield ""
+        yield _WORDS["beyond"][language]
+    for beyond in ring.ring.beyond:
+        yield from wrapped(beyond.text(language), "  ")
     yield ""
     yield _WORDS["nothing"][language]
 
@@ -87,8 +96,8 @@ def _book(ring: Ring, book: Book, language: Language) -> Iterator[str]:
     yield book.title.text(language).upper()
     yield (
         f"  {_WORDS['kept'][language]}: {keeper}; {_WORDS['registers'][language]}: {book.registers}; "
-        f"{_WORDS['confirms'][language]}: {book.confirms}; "
-        f"{_WORDS['closes'][language]}: {book.closes}"
+        + (f"{_WORDS['confirms'][language]}: {book.confirms}; " if book.confirms else "")
+        + f"{_WORDS['closes'][language]}: {book.closes}"
     )
     yield f"  {_WORDS['kinds'][language]}"
     for name, kind in book.kinds.items():
@@ -98,6 +107,8 @@ def _book(ring: Ring, book: Book, language: Language) -> Iterator[str]:
         rules += [] if kind.one_per_owner else [_WORDS["several"][language]]
         rules += [" ".join(kind.units)] if kind.units else []
         rules += [_WORDS["circle"][language]] if kind.circle else []
+        rules += [_WORDS["no_lien"][language]] if kind.no_lien else []
+        rules += [_WORDS["pledge"][language].format(kind.pledge)] if kind.pledge else []
         yield f"    {padded(name, 24)}{padded(owner, 24)}{padded(', '.join(rules), 32)}{kind.title.text(language)}"
     yield f"  {_WORDS['routes'][language]}"
     for name, route in book.routes.items():

@@ -16,11 +16,15 @@ from ringfence.errors import BadInput
 from ringfence.ring.checks import WrongPlace, check
 from ringfence.ring.ring import Ring
 
+# The models that the source compares, in its order, with the system that it proposes at the end.
+MODELS = ("old", "yzt", "680", "fb", "n9", "yqt", "sge")
+
 
 def built_in() -> list[str]:
-    """The names of the rings that ship with the package."""
+    """The names of the rings that ship with the package: the models of the source first."""
     folder = resources.files("ringfence.ring") / "rings"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    found = sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return [*MODELS, *(name for name in found if name not in MODELS)]
 
 
 def load(name: str) -> Ring:
@@ -38,7 +42,7 @@ def parse(text: str, name: str) -> Ring:
         ring = Ring.model_validate(tomllib.loads(text))
         check(ring)
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(name, "the text", f"TOML ({error})") from error
+        raise _unreadable(name, str(error)) from error
     except ValidationError as error:
         first = error.errors()[0]
         found = "absent" if first["type"] == "missing" else first["input"]
@@ -46,6 +50,17 @@ def parse(text: str, name: str) -> Ring:
     except WrongPlace as error:
         raise _wrong(text, name, tuple(error.place.split(".")), error.value, error.right) from error
     return ring
+
+
+def _unreadable(name: str, error: str) -> BadInput:
+    twice = re.match(r"Cannot declare \((.+?),?\) twice \(at line (\d+)", error)
+    if twice:
+        place = ".".join(part.strip().strip("'") for part in twice[1].split(","))
+        return BadInput(f"{name}, line {twice[2]}: {place}", "a second one of this name", "one of each name")
+    again = re.match(r"Cannot overwrite a value \(at line (\d+)", error)
+    if again:
+        return BadInput(f"{name}, line {again[1]}", "a second value of a field", "every field once")
+    return BadInput(name, "the text", f"TOML ({error})")
 
 
 def _wrong(text: str, name: str, place: tuple[str, ...], value: object, right: str) -> BadInput:

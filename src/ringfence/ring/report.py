@@ -9,6 +9,7 @@ from ringfence.errors import Language
 from ringfence.ring.closure import COOL_OFF, FORGED, GRANT, OTHER, VICTIM, Place, Step
 from ringfence.ring.coalitions import ANYONE, Finding, Path, Verdict
 from ringfence.ring.explain import padded, wrapped
+from ringfence.ring.ring import Ring
 from ringfence.ring.who import groups
 
 _WORDS: dict[str, dict[Language, str]] = {
@@ -222,12 +223,22 @@ class _Telling:
         return self._party(one) if one in self._ring.parties else one
 
     def _party(self, party: str) -> str:
-        return self._ring.parties[party].title.text(self._language)
+        return party_in_words(self._ring, party, self._language)
 
     def _bound(self, bound: str) -> str:
-        if bound == COOL_OFF:
-            return self._say("cool-off")
-        return self._say("grant", bound.removeprefix(GRANT)) if bound.startswith(GRANT) else bound
+        return bound_in_words(bound, self._language)
+
+
+def party_in_words(ring: Ring, party: str, language: Language) -> str:
+    """The party's title; client X is called so."""
+    return _WORDS["X"][language] if party == OTHER else ring.parties[party].title.text(language)
+
+
+def bound_in_words(bound: str, language: Language) -> str:
+    """A bound as it is told: the name that the file gives it, and the two that every ring has in words."""
+    if bound == COOL_OFF:
+        return _WORDS["cool-off"][language]
+    return _WORDS["grant"][language].format(bound.removeprefix(GRANT)) if bound.startswith(GRANT) else bound
 
 
 def _institutions_first(one: str) -> tuple[int, str]:

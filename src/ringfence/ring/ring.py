@@ -79,7 +79,8 @@ class Record(_Part):
 class KindOfAccount(_Part):
     """A kind of account; the `circle` is what holds money of clients together; `mirrors` a kind of another book.
 
-    It is kept in some of the book's `units`, or in all of them.
+    It is kept in some of the book's `units`, or in all of them. What is in the owner's name can be pledged by the owner unless
+    somebody has signed that it cannot: so of a circle the file says `no_lien`, or by which route a `pledge` takes it.
     """
 
     owner: str
@@ -88,6 +89,8 @@ class KindOfAccount(_Part):
     zero_at_close: bool = False
     one_per_owner: bool = True
     circle: bool = False
+    no_lien: bool = False
+    pledge: str | None = None
     mirrors: str | None = None
     units: list[str] | None = None
 
@@ -114,15 +117,16 @@ class RouteOfBook(_Part):
 class Book(_Part):
     """One institution's book: who keeps it, its kinds and routes.
 
-    Who registers and binds clients, who confirms that in the other institution's words, who lets others read clients, who
-    opens and closes days, who reads; and how many booking days a changed account waits.
+    Who registers and binds clients, who confirms that in the other institution's words (where a route goes by registered
+    accounts), who lets others read clients, who opens and closes days, who reads; and how many booking days a changed account
+    waits.
     """
 
     kept_by: str
     title: Words
     units: list[str]
     registers: str
-    confirms: str
+    confirms: str | None = None
     closes: str
     reads: list[str]
     shows: str | None = None
@@ -145,7 +149,8 @@ class Book(_Part):
             if route.under is not None:
                 groups.setdefault(route.under, {"reads"}).add("grants")
         groups.setdefault(self.registers, {"reads"}).add("registers")
-        groups.setdefault(self.confirms, {"reads"}).add("confirms")
+        if self.confirms is not None:
+            groups.setdefault(self.confirms, {"reads"}).add("confirms")
         if self.shows is not None:
             groups.setdefault(self.shows, {"reads"}).add("grants")
         groups.setdefault(self.closes, {"reads"}).add("closes")
@@ -188,13 +193,17 @@ class Book(_Part):
 
 
 class Heading(_Part):
-    """The ring's name, what it is about and where it comes from; and who must not be able to take anything alone."""
+    """The ring's name, what it is about and where it comes from; who must not be able to take anything alone.
+
+    `beyond` is what belongs to the model and no route can say.
+    """
 
     name: str
     intermediaries: list[str]
     title: Words
     says: Words
     source: str
+    beyond: list[Words] = []
 
 
 class Ring(_Part):
@@ -202,7 +211,7 @@ class Ring(_Part):
 
     ring: Heading
     parties: dict[str, PartyRole]
-    relations: dict[str, Relation]
+    relations: dict[str, Relation] = {}
     bounds: dict[str, Bound] = {}
     proofs: dict[str, Proof]
     records: dict[str, Record] = {}

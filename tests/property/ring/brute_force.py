@@ -97,6 +97,8 @@ class Trying:
             for n, b in self.ring.books.items()
             if n != name and any(k.owner == "client" for k in b.kinds.values())
         }
+        if book.confirms is None:
+            return f"{book.kept_by}.{book.registers}" in self.coalition
         seconds = (others | {f"{book.kept_by}.{book.confirms}"}) - {f"{book.kept_by}.{book.registers}"}
         return f"{book.kept_by}.{book.registers}" in self.coalition and bool(seconds & self.coalition)
 
@@ -176,7 +178,9 @@ class Trying:
     ) -> None:  # fmt: skip
         if not self._bad(papers) or self._shown(book_name, route, papers):
             return
-        first = book.kinds[route.path[0]]
+        first, last = book.kinds[route.path[0]], book.kinds[route.path[-1]]
+        if first.circle and last.circle:
+            return
         if not self._worth(book_name, book, route.path[0], source):
             return
         of_clients = {one for one in (source, target) if one in (V, X)}
@@ -208,7 +212,10 @@ class Trying:
     def _theirs(self, book: str, owner: str) -> bool:
         if owner == X:
             mirrored = {k.mirrors.split(".")[0] for k in self.ring.books[book].kinds.values() if k.mirrors}
-            return X in self.coalition or all(self.lies(name) for name in {book, *mirrored})
+            knowing = {
+                name for name in mirrored if any(k.owner == "client" for k in self.ring.books[name].kinds.values())
+            }
+            return X in self.coalition or all(self.lies(name) for name in {book, *knowing})
         return self.ring.parties[owner].outside or any(one.split(".")[0] == owner for one in self.coalition)
 
     def loses(self) -> bool:

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from ringfence.ring import Ring
-from ringfence.ring.checks import check
+from ringfence.ring.checks import check, never_posted
 
 WORDS = {"en": "", "zh": ""}
 BANK = ("teller", "payer", "registrar", "intake")
@@ -15,7 +15,7 @@ KINDS: dict[str, dict[str, dict[str, Any]]] = {
     "bank": {
         "client-bank": {"owner": "client", "invariant": "non-negative"},
         "transit": {"owner": "member", "invariant": "zero"},
-        "circle": {"owner": "exchange", "invariant": "non-negative", "circle": True},
+        "circle": {"owner": "exchange", "invariant": "non-negative", "circle": True, "no_lien": True},
         "own": {"owner": "exchange", "invariant": "non-negative"},
         "member-own": {"owner": "member", "invariant": "non-negative"},
         "clearing": {"owner": "clearing", "invariant": "free"},
@@ -85,13 +85,25 @@ def random_ring(seed: int, routes: int = 8, proofs: int = 6) -> Ring:
         }
         for n in range(dice.choice((1, 2, 3)))
     }  # fmt: skip
+    for book in ring["books"].values():
+        bound = any("registered-account" in route["relations"] for route in book["routes"].values())
+        if not bound and dice.random() < 0.5:
+            del book["confirms"]
     found = Ring.model_validate(ring)
+    while waiting := never_posted(found):
+        # Papers that wait for each other cannot come about: here they come from outside then.
+        for book, _, name in (route.partition(".") for route in waiting):
+            for proof in ring["books"][book]["routes"][name]["proofs"]:
+                declared[proof].update(from_hold=[], from_posting=[])
+        found = Ring.model_validate(ring)
     check(found)
     return found
 
 
 def _route(dice: random.Random, book: str, kinds: dict[str, Any], proofs: dict[str, Any]) -> dict[str, Any]:
     ends = dice.sample([name for name, kind in kinds.items() if kind["invariant"] != "zero"], 2)
+    if dice.random() < 0.1:  # from one owner to another of the same kind
+        ends = [ends[0], ends[0]]
     path = [ends[0], *(["transit"] if book == "bank" and dice.random() < 0.3 else []), ends[1]]
     posting = ["teller", "payer"] if book == "bank" else ["clerk", "settler"]
     asks, finishes = dice.sample(posting, 2)
@@ -104,6 +116,7 @@ def _route(dice: random.Random, book: str, kinds: dict[str, Any], proofs: dict[s
         route["under"] = "officer"
     usable = [name for name, proof in proofs.items() if proof["checked_by"] in {f"{book}.{hand}" for hand in hands}]
     route["proofs"] = dice.sample(usable, min(len(usable), dice.choice((0, 1, 1, 2, 3))))
-    relations = ("same-client", "own-member", "registered-account")
-    route["relations"] = [relation for relation in relations if dice.random() < 0.5]
+    owners = {kinds[kind]["owner"] for kind in path}
+    relations = {"same-client": {"client"}, "own-member": {"member"}, "registered-account": {"client", "bank"}}
+    route["relations"] = [name for name, of in relations.items() if of & owners and dice.random() < 0.5]
     return route
