@@ -18,6 +18,7 @@ import typer
 
 import ringfence
 from ringfence.cli import (
+    attack,
     bench,
     book,
     call,
@@ -57,6 +58,7 @@ app.command()(serve.serve)
 app.command()(statement.statement)
 app.command()(statement.check_statement)
 app.command()(statement.member_file)
+app.command()(attack.attack)
 app.command()(bench.bench)
 app.add_typer(ring.app, name="ring")
 app.add_typer(grant.app, name="grant")

@@ -15,6 +15,9 @@ KERNEL_RELATIONS = ("same-client", "own-member", "registered-account", "bank-con
 # Whose accounts on the path a relation is about: without one the database would have nothing to check.
 RELATES = {"same-client": ("client",), "own-member": ("member",), "registered-account": ("client", "bank")}
 OPERATOR = "operator"
+# What a control can stand on besides what the file declares: that no login of an intermediary posts, that closed days stay closed,
+# that the journal is one chain.
+WORDS = ("logins", "days", "chain")
 # What can be wrong with the papers of a route is enumerated, three ways for each.
 MOST_PROOFS = 4
 
@@ -28,7 +31,7 @@ class WrongPlace(Exception):
 
 
 def check(ring: Ring) -> None:
-    """Errors: WrongPlace for the first thing that is wrong, in the order heading, persons, keepers, proofs, records, books, what waits."""
+    """Errors: WrongPlace for the first thing that is wrong, in the order heading, persons, keepers, proofs, records, controls, books, what waits."""
     for party in ring.ring.intermediaries:
         _one_of("ring.intermediaries", party, ring.parties)
     for name, party_role in ring.parties.items():
@@ -57,6 +60,10 @@ def check(ring: Ring) -> None:
         for seen in record.sees:
             _one_of(f"records.{name}.sees", seen, [*kinds, *ring.proofs, *ring.relations])
         _conspirators(ring, f"records.{name}.silenced_by", record.silenced_by)
+    for name, control in ring.controls.items():
+        for element in control.stands_on:
+            known = [*WORDS, *ring.relations, *ring.proofs, *ring.records, *kinds]
+            _one_of(f"controls.{name}.stands_on", element, known)
     for name, book in ring.books.items():
         _book(ring, f"books.{name}", book, kinds)
     for route in never_posted(ring):

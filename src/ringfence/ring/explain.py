@@ -43,6 +43,8 @@ _WORDS: dict[str, dict[Language, str]] = {
     "circle": {"en": "the circle", "zh": "封闭圈"},
     "no_lien": {"en": "no lien", "zh": "不得质押抵销"},
     "pledge": {"en": "pledged by {}", "zh": "可经 {} 质押"},
+    "controls": {"en": "THE CONTROLS, AND WHAT EACH STANDS ON", "zh": "控制措施及其依托"},
+    "stands": {"en": "stands on", "zh": "依托"},
     "beyond": {"en": "WHAT NO ROUTE CAN SAY", "zh": "通路所不能表达的"},
     "nothing": {"en": "Nothing else can happen: there is no route for it.", "zh": "除此之外一概不能发生:没有通路。"},
 }
@@ -82,6 +84,12 @@ def _ring(ring: Ring, language: Language) -> Iterator[str]:
         yield _WORDS["records"][language]
     for name, record in ring.records.items():
         yield from _record(name, record, language)
+    if ring.controls:
+        yield ""
+        yield _WORDS["controls"][language]
+    for name, control in ring.controls.items():
+        yield from wrapped(control.says.text(language), f"  {padded(name, 24)}", " " * 26)
+        yield from wrapped(f"{_WORDS['stands'][language]}: {', '.join(control.stands_on)}", " " * 26)
     if ring.ring.beyond:
         yield ""
         yield _WORDS["beyond"][language]

@@ -53,14 +53,15 @@ class Bound(_Part):
 
 
 class Proof(_Part):
-    """A paper that a person checks before asking or finishing, and what it names: payee, amount.
+    """A paper that a person checks before asking or finishing, and what it names: payee, amount, and the reason, which is for
+    which client or what for.
 
     A true one is made by somebody, or by a hold or a posting on a route of another book; `made_by` is who can make one that
     looks genuine and is not (ringfence.ring.who).
     """
 
     says: Words
-    names: list[Literal["payee", "amount"]]
+    names: list[Literal["payee", "amount", "reason"]]
     made_by: str = NOBODY
     from_hold: list[str] = []
     from_posting: list[str] = []
@@ -74,6 +75,15 @@ class Record(_Part):
     sees: list[str]
     when: Literal["at-once", "day-end", "count"]
     silenced_by: str
+
+
+class ControlOfRing(_Part):
+    """A named control, and what of the ring it stands on: relations, proofs, records, kinds as `book.kind`, or one of the words
+    of ringfence.ring.checks.WORDS.
+    """
+
+    says: Words
+    stands_on: list[str]
 
 
 class KindOfAccount(_Part):
@@ -215,4 +225,5 @@ class Ring(_Part):
     bounds: dict[str, Bound] = {}
     proofs: dict[str, Proof]
     records: dict[str, Record] = {}
+    controls: dict[str, ControlOfRing] = {}
     books: dict[str, Book]

@@ -131,7 +131,7 @@ class Trying:
         early = {p: s for p, s in papers.items() if p == "registered-account" or self._proof(p).checked_by != finisher}
         papers_of_asker = [p for p in early if p != "registered-account"]
         named = {one for p in papers_of_asker for one in self._proof(p).names}
-        if not papers_of_asker or "w" in early.values() or named != {"payee", "amount"}:
+        if not papers_of_asker or "w" in early.values() or not named >= {"payee", "amount"}:
             if asker not in self.coalition:
                 return
             if grantor and not {grantor, f"within grant-of {grantor}"} & self.coalition:
@@ -193,7 +193,7 @@ class Trying:
 
     def _bad(self, papers: dict[str, str]) -> bool:
         named = {one for p, s in papers.items() if s == "g" for one in self._proof(p).names}
-        return set(papers.values()) - {"g"} != set() or named != {"payee", "amount"}
+        return set(papers.values()) - {"g"} != set() or not named >= {"payee", "amount"}
 
     def _worth(self, book_name: str, book: Book, kind: str, owner: str) -> bool:
         return clients(self.ring, book_name, kind, owner) or book.kinds[kind].invariant in ("free", "non-positive")

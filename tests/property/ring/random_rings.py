@@ -48,7 +48,7 @@ def random_ring(seed: int, routes: int = 8, proofs: int = 6) -> Ring:
         makers = [maker for maker in MAKERS if checker not in maker]
         declared[f"p{n}"] = {
             "says": WORDS,
-            "names": dice.choice((["payee", "amount"], ["payee", "amount"], ["payee"], ["amount"], [])),
+            "names": dice.choice((["payee", "amount"], ["payee", "amount", "reason"], ["payee"], ["amount"], [])),
             "made_by": dice.choice(makers),
             "from_posting": dice.sample(free, dice.choice((0, 0, 1, 2))),
             "checked_by": checker,

@@ -1,0 +1,78 @@
+"""What became of the attacks, as a table: a row for each attack, a column for each ring; and their stories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ringfence.attack.run import Row
+from ringfence.attack.scenario import scenarios
+from ringfence.errors import Language
+from ringfence.ring.explain import padded, wrapped
+
+_HELP = {"alone": "Y", "reason": "Y*", "mule": "X", "bank": "B"}
+_WORDS: dict[str, dict[Language, str]] = {
+    "legend": {
+        "en": "Y: the firm alone; Y*: the firm, with a false reason; X: with a client who lends its name; B: with the bank; <: inside a bound; "
+        "!: a record shows it; -: refused, and by which controls; a dot: there is nothing that it could be about.",
+        "zh": "Y:公司单独;Y*:公司凭虚假事由;X:与借名客户合谋;B:与银行合谋;<:以限度为限;!:有记录可见;-:被拒绝,附控制编号;点:无所针对。",
+    },
+    "attack": {"en": "attack", "zh": "手法"},
+}
+
+
+def cell(row: Row) -> str:
+    """`Y`, `X<!`, `- K1 K8`, or a dot."""
+    if row.outcome == "no-meaning":
+        return "."
+    if row.outcome == "refused":
+        return " ".join(("-", *row.controls))
+    bound = "<" if row.bounds else ""
+    return f"{_HELP[row.help or 'alone']}{bound}{'!' if row.outcome == 'detected' else ''}"
+
+
+def table(rows: Sequence[Row], language: Language = "en") -> str:
+    """All of them, for a terminal."""
+    return "\n".join(_lines(rows, language))
+
+
+def _lines(rows: Sequence[Row], language: Language) -> Iterator[str]:
+    rings = [*dict.fromkeys(row.ring for row in rows)]
+    cells = {(row.attack, row.ring): cell(row) for row in rows}
+    widths = {ring: max(len(ring), *(len(said) for (_, of), said in cells.items() if of == ring)) + 2 for ring in rings}
+    yield padded(_WORDS["attack"][language], 8) + "".join(padded(ring, widths[ring]) for ring in rings)
+    for name in dict.fromkeys(row.attack for row in rows):
+        title = scenarios()[name].title.text(language)
+        yield padded(name, 8) + "".join(padded(cells.get((name, ring), ""), widths[ring]) for ring in rings) + title
+    yield from wrapped(_WORDS["legend"][language], "")
+
+
+def story(row: Row, language: Language = "en") -> str:
+    """One attack in one ring, step by step."""
+    scenario = scenarios()[row.attack]
+    lines = [f"{row.attack} {scenario.title.text(language)} / {row.ring}: {row.outcome} {cell(row)}"]
+    if scenario.quote:
+        lines += wrapped(f"“{scenario.quote}” ({scenario.source})", "  ")
+    for told in row.story:
+        lines += wrapped(told.text(language), "    ")
+    return "\n".join(lines)
+
+
+def as_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """For a program: ring, attack, outcome, control, step, story; and with whose help, inside what, shown by what."""
+    return [
+        {
+            "ring": row.ring,
+            "attack": row.attack,
+            "outcome": row.outcome,
+            "control": " ".join(row.controls),
+            "step": row.step,
+            "story": [told.en for told in row.story],
+            "with": row.help,
+            "conspirators": list(row.conspirators),
+            "bounds": list(row.bounds),
+            "shown_by": list(row.shown),
+            "equation_off_by_minor": row.difference_minor,
+        }
+        for row in rows
+    ]
