@@ -167,7 +167,11 @@ def test_a_control_that_is_taken_out_lets_somebody_new_through(
 
 
 def test_a_record_may_be_called_like_a_person_and_is_not_taken_for_it(sge: Verdict) -> None:
-    same = decided(("[records.nostro]", "[records.clearing]"), ("[records.member-reads]", "[records.member]"))
+    same = decided(
+        ("[records.nostro]", "[records.clearing]"),
+        ("[records.member-reads]", "[records.member]"),
+        ('stands_on = ["member-reads"]', 'stands_on = ["member"]'),
+    )
     for ours, theirs in ((same.takes, sge.takes), (same.loses, sge.loses), (same.hides, sge.hides)):
         assert [(found.persons, found.bounds) for found in ours] == [(found.persons, found.bounds) for found in theirs]
     assert same.alone.keys() == sge.alone.keys()
