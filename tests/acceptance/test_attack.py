@@ -17,9 +17,11 @@ from typer.testing import CliRunner
 from ringfence import ring
 from ringfence.attack import ATTACKS, Row, as_rows, attack, scenarios, story, table
 from ringfence.attack.plan import Planning
-from ringfence.attack.run import NotAsPlanned, Trying
+from ringfence.attack.run import Trying
+from ringfence.attack.story import NotAsPlanned
 from ringfence.attack.world import World
 from ringfence.cli import app
+from ringfence.custody import create_circle
 from ringfence.database import Store
 from ringfence.errors import BadInput
 
@@ -41,6 +43,34 @@ REFUSING = {
     "S5": {"K7"},
     "F2": {"K9"},
     "F3": {"K3"},
+}
+# The ten that we added, each with the control that the specification names for it, or that its rule stands on.
+PARTICULAR = {
+    "M1": "K10",
+    "M2": "K4",
+    "M3": "K2",
+    "M4": "K8",
+    "M5": "K13",
+    "M6": "K3",
+    "M7": "K5",
+    "M8": "K8",
+    "M9": "K5",
+    "M10": "K4",
+}
+# Once one control is taken out, what goes through that did not.
+TAKEN_OUT = {
+    "K1": "S1",
+    "K2": "S2",
+    "K3": "S3 F3 M6",
+    "K4": "F1",
+    "K5": "M7",
+    "K6": "F1",
+    "K7": "S5",
+    "K8": "S1",
+    "K9": "F2",
+    "K10": "M1",
+    "K12": "M2",
+    "K14": "S4",
 }
 LETTER = {"alone": "Y", "reason": "Y*", "mule": "X", "bank": "B", None: "-"}
 
@@ -71,6 +101,42 @@ def test_in_the_exchanges_circle_each_is_refused_by_the_controls_that_are_there_
     assert rows["F1"].bounds == ("within price-band",)
     assert rows["F1"].shown == ("watch",)
     assert rows["F1"].difference_minor == 0
+
+
+@pytest.mark.parametrize("name", [name for name in PARTICULAR if name != "M5"])
+def test_what_we_added_is_refused_in_the_exchanges_circle(store: Store, name: str) -> None:
+    row = attack(store, ring.load("sge"), name)
+    assert row.outcome == "refused", story(row)
+    assert PARTICULAR[name] in row.controls
+    assert row.difference_minor == 0
+
+
+@pytest.mark.parametrize("control", TAKEN_OUT)
+def test_no_control_is_decorative(store: Store, control: str) -> None:
+    """Each alone taken out - from the declaration, the kernel's SQL, or whom the exchange believes - lets something through."""
+    declared, missing = ring.load("sge", control), ring.left_out("sge", control)
+    for name in TAKEN_OUT[control].split():
+        row = attack(store, declared, name, left_out=missing)
+        assert row.outcome in ("through", "detected"), story(row)
+        assert row.bounds == ()
+
+
+def test_all_controls_are_taken_out_but_those_that_wait_for_a_part(store: Store) -> None:
+    waiting = {"K11", "K13"}
+    assert set(TAKEN_OUT) == set(ring.controls_taken_out("sge")) == set(ring.load("sge").controls) - waiting
+    with pytest.raises(BadInput, match="waits for the member's feed"):
+        attack(store, ring.load("sge"), "M5")
+
+
+def test_an_attack_makes_no_second_exchange_beside_a_real_one(store: Store) -> None:
+    create_circle(store, ring.load("sge"), ("bank_a",))
+    with pytest.raises(BadInput, match="one without an exchange"):
+        attack(store, ring.load("sge"), "M1")
+
+
+def test_only_lines_that_are_in_the_kernel_can_be_left_out(store: Store) -> None:
+    with pytest.raises(BadInput, match="a line that stands in the kernel once"):
+        attack(store, ring.load("sge"), "M2", left_out=["WHEN pigs fly"])
 
 
 def test_what_has_no_meaning_is_told_apart_from_what_is_refused(store: Store) -> None:
@@ -151,13 +217,23 @@ def test_the_command_prints_the_table_and_writes_a_row_for_each(tmp_path: Path) 
     assert written[1]["control"] == "K1 K3 K4"
 
 
-def test_an_attack_that_is_none_is_refused_by_name() -> None:
+def test_the_command_takes_a_control_out_and_tells_what_waits() -> None:
+    done = CliRunner().invoke(app, ["attack", "--without", "K3", "--attack", "S3", "--language", "zh"])
+    assert done.exit_code == 0, done.output
+    assert "through Y" in done.output
+    assert "尚待" in done.output
+
+
+def test_an_attack_or_a_control_that_is_none_is_refused_by_name() -> None:
     with pytest.raises(BadInput, match="one of S1, S2"):
         CliRunner().invoke(app, ["attack", "--attack", "S9"], catch_exceptions=False)
+    with pytest.raises(BadInput, match="one of K1, K2"):
+        CliRunner().invoke(app, ["attack", "--without", "K99"], catch_exceptions=False)
 
 
 def test_all_attacks_are_told_in_both_languages_with_the_words_of_the_source() -> None:
-    assert tuple(CELLS) == ATTACKS
+    assert (*CELLS, *(name for name in PARTICULAR if name != "M5")) == ATTACKS
+    assert [name for name, one in scenarios().items() if one.waits_for] == ["M5"]
     for scenario in scenarios().values():
         for words in (scenario.title, scenario.actor, scenario.steps, scenario.expected, scenario.detected):
             assert words.en

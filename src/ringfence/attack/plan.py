@@ -5,6 +5,7 @@ The plan is only a plan: `run` carries it out on real books, as far as the books
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -85,12 +86,14 @@ class Planning:
         conspirators = self._closure.coalition(way)
         for straw in self._straws(wanted, target, helped, onward):
             whole = (conspirators | straw) - ({OTHER} if straw else set())
-            if not all(self._may(one, helped) for one in whole):
+            opened = self._opened(target)
+            whole |= opened if helped == "keeper" else frozenset()
+            if not all(self._may(one, helped, target) for one in whole) or not self._few(whole, helped):
                 continue
             back = self._way_back(steps[0].source, target) if wanted.back else None
             if wanted.back and back is None:
                 continue
-            shown = self._shown(way, whole)
+            shown = self._shown(way, whole, within_the_day=wanted.within_the_day)
             if wanted.back and shown:
                 continue
             bounds = frozenset(filter(is_bound, whole))
@@ -105,13 +108,30 @@ class Planning:
         elif self.ring.books[target.book].knows_clients:
             yield from (self._closure.coalition(way) for way in self._closure.straw(target.book))
 
-    def _may(self, one: str, helped: Help) -> bool:
+    def _opened(self, target: Place) -> Group:
+        """Who must open the place to get at what is there: the persons that the ring names, or any one of its owner's."""
+        kind = self.places.kind(target)
+        if kind.opened_by is not None:
+            return min(groups(kind.opened_by), key=len)
+        persons = self.ring.parties[kind.owner].persons if kind.owner in self.ring.parties else {}
+        return frozenset({f"{kind.owner}.{next(iter(persons))}"}) if persons else frozenset()
+
+    def _few(self, whole: Group, helped: Help) -> bool:
+        """A keeper helps alone, with one person of whoever keeps the book: not two of either."""
+        parties = Counter(party_of(one) for one in whole if not is_bound(one) and party_of(one) != FIRM)
+        return helped != "keeper" or max(parties.values(), default=0) <= 1
+
+    def _may(self, one: str, helped: Help, target: Place) -> bool:
         if is_bound(one):
             return True
         if is_operator(one):
             return False
-        helping = {"mule": {OTHER}, "bank": {BANK, *self._whose_name_is_on_pools()}}.get(helped, set())
-        return party_of(one) in {FIRM, *helping}
+        helping = {
+            "mule": {OTHER},
+            "bank": {BANK, *self._whose_name_is_on_pools()},
+            "keeper": {target.owner, self.places.kept_by(target)},
+        }
+        return party_of(one) in {FIRM, *helping.get(helped, set())}
 
     def _whose_name_is_on_pools(self) -> set[str]:
         return {place.owner for place in self.places.all() if self.places.is_pool(place)}
@@ -139,10 +159,12 @@ class Planning:
                 return f"{target.book}.{name}"
         return None
 
-    def _shown(self, way: Way, conspirators: Group) -> tuple[str, ...]:
+    def _shown(self, way: Way, conspirators: Group, *, within_the_day: bool) -> tuple[str, ...]:
+        late = ("count", "day-end") if within_the_day else ("count",)
+
         def silenced(record: str) -> bool:
             choices = groups(self.ring.records[record].silenced_by)
-            return self.ring.records[record].when == "count" or any(choice <= conspirators for choice in choices)
+            return self.ring.records[record].when in late or any(choice <= conspirators for choice in choices)
 
         return tuple(record for record in self._closure.seen_by(way) if not silenced(record))
 

@@ -7,90 +7,63 @@ papers the firm has to whoever could act on them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
-from typing import ClassVar, Literal, NoReturn
+from typing import NoReturn
 
+from ringfence.attack.forged import forged_statement
+from ringfence.attack.particular import ABOUT, PARTICULAR, Trial
 from ringfence.attack.plan import Plan, Planning
-from ringfence.attack.scenario import Help, Scenario, scenarios
+from ringfence.attack.scenario import Scenario, scenarios
+from ringfence.attack.story import NotAsPlanned, Result, Row, Story
 from ringfence.attack.wanted import FIRM, WANTED
 from ringfence.attack.world import ONLOOKER, Powerless, Walk, World
 from ringfence.database import Store
-from ringfence.errors import Language, RingfenceError
-from ringfence.ledger import Control, Refusal
+from ringfence.errors import BadInput
 from ringfence.money import UNITS, render, unit
 from ringfence.ring import Ring
 from ringfence.ring.closure import FORGED, NAMED, OTHER, VICTIM, Place, Step
 from ringfence.ring.ring import RouteOfBook
 from ringfence.ring.who import Group
 
-Result = Literal["through", "refused", "detected", "no-meaning"]
 
+def attack(
+    store: Store,
+    ring: Ring,
+    name: str,
+    planning: Planning | None = None,
+    prefix: str = "",
+    left_out: Sequence[str] = (),
+) -> Row:
+    """Try the attack `name` on books of `ring` made for it in `store`, under names that begin with `prefix` or the ring's.
 
-class NotAsPlanned(RingfenceError):
-    """The books did not let through what the checker says goes through: `ring`, `attack`, `detail`. One of the two is wrong."""
-
-    code = "not-as-planned"
-    template: ClassVar[dict[Language, str]] = {
-        "en": "{attack} in ring {ring}: the checker says that it goes through, the books say: {detail}",
-        "zh": "封闭圈 {ring} 的 {attack}:校验判定可行,而账簿拒绝:{detail}",
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A line of the story, in both languages."""
-
-    en: str
-    zh: str
-
-    def text(self, language: Language) -> str:
-        """Say it."""
-        return self.zh if language == "zh" else self.en
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What became of one attack in one ring.
-
-    `controls` are those that refused it, `step` where it ended, `help` with whose help and inside which `bounds` it went
-    through, `shown` which records show it, `story` all of it in order; `difference_minor` the worst that the money equation
-    was off after any step.
+    `left_out` are lines of the kernel's SQL without which these books are made (ringfence.ring.left_out).
+    Errors: NotAsPlanned; BadInput for an attack that waits for a part that does not exist yet.
     """
-
-    ring: str
-    attack: str
-    outcome: Result
-    controls: tuple[str, ...]
-    step: str
-    story: tuple[Told, ...]
-    help: Help | None = None
-    bounds: tuple[str, ...] = ()
-    shown: tuple[str, ...] = ()
-    conspirators: tuple[str, ...] = ()
-    difference_minor: int = 0
-
-
-def attack(store: Store, ring: Ring, name: str, planning: Planning | None = None, prefix: str = "") -> Row:
-    """Try the attack `name` on books of `ring` made for it in `store`. Errors: NotAsPlanned."""
     planning = planning or Planning(ring)
     scenario = scenarios()[name]
-    if not planning.has_meaning(scenario):
+    if scenario.waits_for is not None:
+        raise BadInput("attack", name, f"one that waits for nothing: this one waits for {scenario.waits_for.en}")
+    places = {f"{place.book}.{place.kind}" for place in planning.places.all()}
+    if not (planning.has_meaning(scenario) if scenario.wants else set(ABOUT) <= places):
         return _no_meaning(ring, name)
-    plan = planning.plan(scenario)
-    with World(store, ring, f"{prefix or ring.ring.name}_{name}") as world:
+    if scenario.tries == "forged-statement":
+        return forged_statement(store, ring, name, believed="equation" not in ring.records)
+    with World(store, ring, f"{prefix or ring.ring.name}_{name}", left_out) as world:
         world.fill()
+        if scenario.tries:
+            trial = Trial(world, name, Story(ring, world.difference_minor))
+            return PARTICULAR[scenario.tries](trial)
+        plan = planning.plan(scenario)
         trying = Trying(world, planning, name, scenario)
         return trying.carry_out(plan) if plan else trying.come_near()
 
 
 def _no_meaning(ring: Ring, name: str) -> Row:
-    told = Told(
-        "There is nothing in this ring that it could be about.",
-        "本封闭圈中没有该手法所针对的对象。",
-    )
-    return Row(ring.ring.name, name, "no-meaning", (), "", (told,))
+    story = Story(ring)
+    story.say("There is nothing in this ring that it could be about.", "本封闭圈中没有该手法所针对的对象。")
+    return story.row(name, "no-meaning")
 
 
 class Trying:
@@ -99,13 +72,11 @@ class Trying:
     def __init__(self, world: World, planning: Planning, name: str, scenario: Scenario) -> None:
         self._world, self._planning, self._name, self._scenario = world, planning, name, scenario
         self._ring = world.ring
-        self._story: list[Told] = []
         self._before = world.difference_minor()
-        self._worst = self._before
+        self._story = Story(world.ring, world.difference_minor, worst=self._before)
 
     def _say(self, en: str, zh: str) -> None:
-        self._story.append(Told(en, zh))
-        self._worst = max(self._worst, self._world.difference_minor(), key=abs)
+        self._story.say(en, zh)
 
     def _amount(self, source: Place, target: Place | None = None) -> int:
         """In the minor part of what goes from there to there."""
@@ -134,9 +105,10 @@ class Trying:
             self._say(f"It is seen by {', '.join(plan.shown)}.", f"可由 {'、'.join(plan.shown)} 发现。")
         else:
             self._say("No record shows it that they could not silence.", "凡能显示此事的记录均可被其隐瞒。")
-        return Row(
-            self._ring.ring.name, self._name, outcome, (), plan.steps[-1].route, tuple(self._story), plan.help,
-            tuple(sorted(plan.bounds)), plan.shown, tuple(sorted(plan.conspirators)), self._worst,
+        self._story.step = plan.steps[-1].route
+        return replace(
+            self._story.row(self._name, outcome), help=plan.help, bounds=tuple(sorted(plan.bounds)), shown=plan.shown,
+            conspirators=tuple(sorted(plan.conspirators)),
         )  # fmt: skip
 
     def _fail(self, detail: str) -> NoReturn:
@@ -177,16 +149,20 @@ class Trying:
         if refused is not None:
             self._fail(str(refused))
         asker = f"{book.kept_by}.{route.asks}"
-        who, wer = self._why(asker, OTHER, papers, plan.conspirators)
+        who, wer = self._why(asker, f"{book.kept_by}.{route.finishes}", OTHER, papers, plan.conspirators)
         amount = self._shown_amount(walk)
         self._say(
             f"{name}: {amount} from {walk.source.kind} to {walk.target.kind}, asked by {asker}, {who}.",
             f"{name}:{amount} 自 {walk.source.kind} 至 {walk.target.kind},由 {asker} 发起,{wer}。",
         )
 
-    def _why(self, asker: str, about: str, papers: tuple[tuple[str, str], ...], conspirators: Group) -> tuple[str, str]:
+    def _why(
+        self, asker: str, finisher: str, about: str, papers: tuple[tuple[str, str], ...], conspirators: Group
+    ) -> tuple[str, str]:
         if asker in conspirators:
             return "who conspires", "其人参与合谋"
+        if finisher in conspirators:
+            return f"and finished by {finisher}, who conspires", f"由 {finisher} 了结，其人参与合谋"
         made = []
         for paper, state in papers:
             if state == FORGED and paper in self._ring.proofs:
@@ -254,19 +230,12 @@ class Trying:
 
     def come_near(self) -> Row:
         """Try every route that leaves such a place, and whatever the firm's own login can ask for; all of it must be refused."""
-        controls: dict[str, None] = {}
-        step = ""
-        for name, refused in self._attempts():
-            step = name
-            controls.update(dict.fromkeys(refused))
-        if self._worst != self._before:
-            self._fail(f"the money equation is off by {self._worst}")
-        return Row(
-            self._ring.ring.name, self._name, "refused", tuple(sorted(controls, key=_by_number)), step, tuple(self._story),
-            difference_minor=self._worst,
-        )  # fmt: skip
+        self._attempts()
+        if self._ring.controls:
+            self._story.controls.setdefault(self._scenario.absent)
+        return self._story.row(self._name, "refused")
 
-    def _attempts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+    def _attempts(self) -> None:
         wanted = WANTED[self._scenario.wants]
         places = self._world.places
         helping = frozenset({OTHER}) if "mule" in self._scenario.help else frozenset[str]()
@@ -274,22 +243,33 @@ class Trying:
         sources = [place for place in places.all() if wanted.source(places, place)]
         for source in sources or [place for place in places.all() if wanted.about(places, place)]:
             if source.owner != OTHER:
-                yield self._as_the_firm(source)
+                self._as_the_firm(source)
             elif not wanted.overdraws:
                 continue
             for name, route in self._ring.books[source.book].routes.items():
                 if route.path[0] == source.kind:
-                    yield self._by_paper(source, name, route, conspirators)
-        yield "", (self._scenario.absent,) if self._ring.controls else ()
+                    self._by_paper(source, name, route, conspirators)
+                    self._at_the_door(source, name, route)
+
+    def _at_the_door(self, source: Place, name: str, route: RouteOfBook) -> None:
+        """One keeper, with whoever asks, at a place that is opened by several."""
+        opened_by = self._ring.books[source.book].kinds[route.path[-1]].opened_by
+        if "keeper" in self._scenario.help and opened_by is not None:
+            asker = f"{self._ring.books[source.book].kept_by}.{route.asks}"
+            one = opened_by.partition(" ")[0]
+            self._story.refused(
+                f"{source.book}.{name}", f"{source.book}.{route.path[-1]}",
+                f"{one} with {asker} opens nothing: {route.path[-1]} is opened by {opened_by}.",
+                f"{one} 与 {asker} 不能开库：{route.path[-1]} 须由 {opened_by} 共同开启。",
+            )  # fmt: skip
 
     def _firm(self) -> Group:
         party = self._ring.parties[FIRM]
         return frozenset(f"{FIRM}.{person}" for person in party.persons) or frozenset({FIRM})
 
-    def _as_the_firm(self, source: Place) -> tuple[str, tuple[str, ...]]:
+    def _as_the_firm(self, source: Place) -> None:
         """The firm asks by itself, with the only login that it has there."""
-        book = self._ring.books[source.book]
-        for name, route in book.routes.items():
+        for name, route in self._ring.books[source.book].routes.items():
             if route.path[0] != source.kind:
                 continue
             walk = self._world.honestly(source.book, name, self._amount(source))
@@ -297,19 +277,18 @@ class Trying:
             try:
                 refused = self._world.attempt(source.book, ONLOOKER, walk)
             except Powerless as powerless:
-                self._say(
-                    f"{step}: the firm asks by itself, as {powerless.login}; the database lets that login post nothing.",
-                    f"{step}:公司以自有登录 {powerless.login} 直接发起;数据库不允许该登录记账。",
-                )
-                return step, self._named("logins")
+                self._story.refused(
+                    step, "logins",
+                    f"the firm asks by itself, as {powerless.login}; the database lets that login post nothing.",
+                    f"公司以自有登录 {powerless.login} 直接发起；数据库不允许该登录记账。",
+                )  # fmt: skip
+                return
             if refused is None:
                 self._fail(f"{step} went through for the firm's own login")
-            return step, self._by_refusal(source.book, route, refused)
-        return "", ()
+            self._story.by_kernel(step, refused, f"{source.book}.{source.kind}")
+            return
 
-    def _by_paper(
-        self, source: Place, name: str, route: RouteOfBook, conspirators: Group
-    ) -> tuple[str, tuple[str, ...]]:
+    def _by_paper(self, source: Place, name: str, route: RouteOfBook, conspirators: Group) -> None:
         """The firm brings what papers it has to whoever asks on that route, and to whoever finishes."""
         step = f"{source.book}.{name}"
         book = self._ring.books[source.book]
@@ -317,54 +296,38 @@ class Trying:
         for person in (route.asks, route.finishes):
             if person is None:
                 continue
-            mine = [p for p in route.proofs if self._ring.proofs[p].checked_by == f"{book.kept_by}.{person}"]
-            lacking = [p for p in mine if self._planning.forgers(p, about, conspirators) is None]
-            named = set[str]().union(*(self._ring.proofs[p].names for p in mine)) if mine else set()
             who = f"{book.kept_by}.{person}"
+            mine = [p for p in route.proofs if self._ring.proofs[p].checked_by == who]
+            lacking = [p for p in mine if self._planning.forgers(p, about, conspirators) is None]
+            for paper in lacking:
+                self._story.refused(
+                    step, paper,
+                    f"{who} does not act without {paper}, which the firm cannot make.",
+                    f"{who} 无 {paper} 不予办理，而公司无法出具。",
+                )  # fmt: skip
             if lacking:
-                what = ", ".join(lacking)
-                self._say(
-                    f"{step}: {who} does not act without {what}, which the firm cannot make.",
-                    f"{step}:{who} 无 {what} 不予办理,而公司无法出具。",
-                )
-                return step, tuple(control for paper in lacking for control in self._named(paper))
+                return
+            named = set[str]().union(*(self._ring.proofs[p].names for p in mine)) if mine else set()
             if person == route.asks and not named >= NAMED:
-                self._say(
-                    f"{step}: {who} has no paper that names both payee and amount, and does not act.",
-                    f"{step}:{who} 无载明收款人与金额的凭证,不予办理。",
-                )
-                return step, ()
+                self._story.refused(
+                    step, "",
+                    f"{who} has no paper that names both payee and amount, and does not act.",
+                    f"{who} 无载明收款人与金额的凭证，不予办理。",
+                )  # fmt: skip
+                return
         if about == VICTIM and book.kinds[route.path[-1]].zero_at_close:
-            self._say(
-                f"{step}: what goes into a run comes out of it on the other side of the same paper, or the day does not close.",
-                f"{step}:转入清算过渡的款项须由同一凭证的另一方转出,否则不能关账。",
-            )
-            return step, ()
+            self._story.refused(
+                step, "",
+                "what goes into a run comes out of it on the other side of the same paper, or the day does not close.",
+                "转入清算过渡的款项须由同一凭证的另一方转出，否则不能关账。",
+            )  # fmt: skip
+            return
         # The papers look genuine, so honest persons act; what is wrong the database must see.
-        walk = replace(
-            self._world.honestly(source.book, name, self._amount(source)), client=about, source=source, confirmed=False
-        )
-        refused = self._world.walk(walk)
+        walk = self._world.honestly(source.book, name, self._amount(source))
+        refused = self._world.walk(replace(walk, client=about, source=source, confirmed=False))
         if refused is None:
             self._say(
-                f"{step}: goes through, and nowhere that the firm wants it.", f"{step}:可行,但所到之处并非公司所图。"
+                f"{step}: goes through, and nowhere that the firm wants it.", f"{step}：可行，但所到之处并非公司所图。"
             )
-            return step, ()
-        self._say(f"{step}: {refused.text('en')}", f"{step}:{refused.text('zh')}")
-        return step, self._by_refusal(source.book, route, refused)
-
-    def _by_refusal(self, book: str, route: RouteOfBook, refused: Refusal) -> tuple[str, ...]:
-        elements = {
-            Control.ROUTE: "logins", Control.ASKER: "logins", Control.CLIENT: "same-client", Control.MEMBER: "own-member",
-            Control.PAYEE: "registered-account", Control.COOLING: "registered-account", Control.SOURCE: "bank-confirmed",
-            Control.DAY: "days", Control.DATED: "days", Control.FUNDS: f"{book}.{route.path[0]}",
-        }  # fmt: skip
-        return self._named(elements.get(refused.control, ""))
-
-    def _named(self, element: str) -> tuple[str, ...]:
-        """The controls that stand on this element of the ring."""
-        return tuple(name for name, control in self._ring.controls.items() if element in control.stands_on)
-
-
-def _by_number(control: str) -> int:
-    return int("".join(character for character in control if character.isdigit()) or 0)
+        else:
+            self._story.by_kernel(step, refused, f"{source.book}.{route.path[0]}")

@@ -12,13 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ringfence.ring.ring import Words
 
-Help = Literal["alone", "reason", "mule", "bank"]
+Help = Literal["alone", "reason", "mule", "bank", "keeper"]
 
 
 class Scenario(BaseModel):
-    """One attack. `wants` is a movement (ringfence.attack.wanted); `amount` is in yuan, or in pieces of what is taken.
+    """One attack: either a movement that it `wants` (ringfence.attack.wanted), of `amount` in yuan or in pieces of what is taken,
+    with whose `help`, tried in this order; or something particular that it `tries` (ringfence.attack.particular); or it
+    `waits_for` a part that does not exist yet, and is not tried at all.
 
-    `help` is who helps the firm, tried in this order; `absent` the control that is the absence of a route for it.
+    `absent` is the control that is the absence of a route for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,10 +32,12 @@ class Scenario(BaseModel):
     steps: Words
     expected: Words
     detected: Words
-    wants: str
-    help: list[Help] = Field(alias="with")
+    wants: str = ""
+    tries: str = ""
+    waits_for: Words | None = None
+    help: list[Help] = Field(alias="with", default=[])
     absent: str
-    amount: Decimal
+    amount: Decimal = Decimal(0)
 
 
 @cache
@@ -43,4 +47,5 @@ def scenarios() -> dict[str, Scenario]:
     return {name: Scenario.model_validate(said) for name, said in tomllib.loads(text).items()}
 
 
-ATTACKS = tuple(scenarios())
+# Those that can be tried; the others wait for a part that does not exist yet.
+ATTACKS = tuple(name for name, scenario in scenarios().items() if scenario.waits_for is None)

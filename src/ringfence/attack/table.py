@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ringfence.attack.run import Row
 from ringfence.attack.scenario import scenarios
+from ringfence.attack.story import Row
 from ringfence.errors import Language
 from ringfence.ring.explain import padded, wrapped
 
-_HELP = {"alone": "Y", "reason": "Y*", "mule": "X", "bank": "B"}
+_HELP = {"alone": "Y", "reason": "Y*", "mule": "X", "bank": "B", "keeper": "V"}
 _WORDS: dict[str, dict[Language, str]] = {
     "legend": {
-        "en": "Y: the firm alone; Y*: the firm, with a false reason; X: with a client who lends its name; B: with the bank; <: inside a bound; "
-        "!: a record shows it; -: refused, and by which controls; a dot: there is nothing that it could be about.",
-        "zh": "Y:公司单独;Y*:公司凭虚假事由;X:与借名客户合谋;B:与银行合谋;<:以限度为限;!:有记录可见;-:被拒绝,附控制编号;点:无所针对。",
+        "en": "Y: the firm alone; Y*: the firm, with a false reason; X: with a client who lends its name; B: with the bank; V: one keeper of the vault with one person of the exchange; <: inside a bound; "
+        "!: a record shows it; -: refused, and by which controls; a dot: there is nothing that it could be about, or the source does not say.",
+        "zh": "Y:公司单独;Y*:公司凭虚假事由;X:与借名客户合谋;B:与银行合谋;V:一名仓库保管员与一名交易所人员;<:以限度为限;!:有记录可见;-:被拒绝,附控制编号;点:无所针对,或原文未言。",
     },
     "attack": {"en": "attack", "zh": "手法"},
+    "waits": {"en": "waiting, not tried", "zh": "尚待,未尝试"},
 }
 
 
@@ -27,8 +28,10 @@ def cell(row: Row) -> str:
         return "."
     if row.outcome == "refused":
         return " ".join(("-", *row.controls))
+    if row.help is None:
+        return "through"
     bound = "<" if row.bounds else ""
-    return f"{_HELP[row.help or 'alone']}{bound}{'!' if row.outcome == 'detected' else ''}"
+    return f"{_HELP[row.help]}{bound}{'!' if row.outcome == 'detected' else ''}"
 
 
 def table(rows: Sequence[Row], language: Language = "en") -> str:
@@ -45,6 +48,14 @@ def _lines(rows: Sequence[Row], language: Language) -> Iterator[str]:
         title = scenarios()[name].title.text(language)
         yield padded(name, 8) + "".join(padded(cells.get((name, ring), ""), widths[ring]) for ring in rings) + title
     yield from wrapped(_WORDS["legend"][language], "")
+
+
+def waiting(language: Language = "en") -> Iterator[str]:
+    """What is not tried, because it is about a part that does not exist yet."""
+    for name, scenario in scenarios().items():
+        if scenario.waits_for is not None:
+            said = f"{name} {scenario.title.text(language)}"
+            yield f"{_WORDS['waits'][language]}: {said}: {scenario.waits_for.text(language)}"
 
 
 def story(row: Row, language: Language = "en") -> str:

@@ -85,7 +85,7 @@ class Wanted:
     `back` wants it back again afterwards; `onward` takes a place of the firm's too, if from there it goes on to X, and wants X
     to be paid out; what
     `favours` a client needs no hand of that client's in it; `overdraws`: or the client does it with more than it has. `plainly`: not by a lien, and, by the firm alone, without telling
-    a reason that is false.
+    a reason that is false. `within_the_day`: what is compared in the evening comes too late.
     """
 
     about: Callable[[Places, Place], bool]
@@ -96,6 +96,7 @@ class Wanted:
     favours: bool = False
     overdraws: bool = False
     plainly: bool = False
+    within_the_day: bool = False
 
 
 def _pool_at_the_bank(places: Places, place: Place) -> bool:
@@ -128,6 +129,9 @@ WANTED: dict[str, Wanted] = {
     ),
     "pool to the firm": Wanted(_pool_at_the_bank, _pool_at_the_bank, Places.is_the_firms, plainly=True),
     "pool to the firm and back": Wanted(_pool_at_the_bank, _pool_at_the_bank, Places.is_the_firms, back=True),
+    "pool to the firm within the day": Wanted(
+        _pool_at_the_bank, _pool_at_the_bank, Places.is_the_firms, back=True, within_the_day=True
+    ),
     "pool to the bank": Wanted(
         _pool_at_the_bank,
         _pool_at_the_bank,

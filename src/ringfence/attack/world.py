@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import datetime
 import re
+import threading
 from collections import deque
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
 from ringfence.attack.wanted import Places
-from ringfence.database import Store
+from ringfence.database import SqlFile, Store, migrate_ledger
+from ringfence.errors import BadInput
 from ringfence.ledger import (
     AccountName,
     Action,
@@ -30,6 +33,8 @@ from ringfence.ledger import (
     create_ledger,
     create_login,
 )
+from ringfence.ledger.create import FUNCTIONS, STEPS
+from ringfence.ledger.declaration import role
 from ringfence.ring import Ring
 from ringfence.ring.closure import OTHER, VICTIM, Place
 from ringfence.ring.ring import Book, RouteOfBook
@@ -65,7 +70,7 @@ class Walk:
 class World:
     """The books of `ring` in `store`, under names of their own that begin with `prefix`."""
 
-    def __init__(self, store: Store, ring: Ring, prefix: str) -> None:
+    def __init__(self, store: Store, ring: Ring, prefix: str, left_out: Sequence[str] = ()) -> None:
         self.ring = ring
         self.places = Places(ring)
         self._store = store
@@ -73,6 +78,7 @@ class World:
         self._ledgers: dict[tuple[str, str], Ledger] = {}
         self._posted = 0
         self._batches: dict[str, int] = {}
+        self._left_out = left_out
         self._names = {book: ledger_name(prefix, book) for book in ring.books}
         for name, book in ring.books.items():
             self._make(name, book)
@@ -90,6 +96,18 @@ class World:
     def _make(self, name: str, book: Book) -> None:
         create_ledger(self._store, self._names[name], book.declaration())
         create_login(self._store, self._names[name], ONLOOKER, "member")
+        if self._left_out:
+            migrate_ledger(self._store, self._names[name], role(self._names[name], "owner"), self._kernel(), STEPS)
+
+    def _kernel(self) -> list[SqlFile]:
+        """The kernel's functions without the lines that are left out. Errors: BadInput for a line that is not there, or twice."""
+        found = list(FUNCTIONS)
+        for line in self._left_out:
+            having = [n for n, file in enumerate(found) if line in file.text]
+            if len(having) != 1 or found[having[0]].text.count(line) != 1:
+                raise BadInput("kernel", line, "a line that stands in the kernel once")
+            found[having[0]] = found[having[0]]._replace(text=found[having[0]].text.replace(line, ""))
+        return found
 
     def _register(self, name: str, book: Book) -> None:
         registrar = self.login(name, book.registers)
@@ -114,11 +132,26 @@ class World:
             self.login(name, book.confirms).confirm(bindings)
         for route_name, route in book.routes.items():
             if route.under is not None:
-                grantor = self.login(name, route.under)
-                own = grantor.granted(route_name)[0]
-                caps = Caps(per_item_minor=BROUGHT_MINOR)
-                grantor.give(f"limit:{route_name}", parent=own.id, grantee=route.asks, caps=caps)
+                self.limit(name, route_name, Caps(per_item_minor=BROUGHT_MINOR))
         self.login(name, book.closes).open_day(DAY)
+
+    def limit(self, book: str, name: str, caps: Caps) -> None:
+        """Let whoever grants the route say how far its asker may go, and no further as it did before."""
+        route = self.ring.books[book].routes[name]
+        if route.under is None:
+            return
+        grantor = self.login(book, route.under)
+        self._posted += 1
+        for before in self.login(book, route.asks).granted(name):
+            grantor.revoke(f"end:{before.id}:{self._posted}", before.id)
+        own = grantor.granted(name)[0]
+        grantor.give(f"limit:{name}:{self._posted}", parent=own.id, grantee=route.asks, caps=caps)
+
+    def close_day(self, book: str) -> None:
+        """Close the day there, and open the next."""
+        closing = self.login(book, self.ring.books[book].closes)
+        closing.close_day(DAY)
+        closing.open_day(DAY + datetime.timedelta(days=3))
 
     def _number(self, book: str, kind: str, owner: str, unit: str) -> str | None:
         """The number of a client's bank account: of its first kind in a book where the money itself is."""
@@ -190,7 +223,7 @@ class World:
         begins = [
             name
             for name, one in book.kinds.items()
-            if one.invariant in ("free", "non-positive") and not one.zero_at_close
+            if one.invariant in ("free", "non-positive") and not one.zero_at_close and one.owner != "client"
         ]
         found: dict[str, list[str]] = {name: [] for name in begins}
         waiting = deque(begins)
@@ -209,10 +242,8 @@ class World:
         Where it is `confirmed`, a bank's batch is named that it takes over, as the link does.
         """
         route = self.ring.books[walk.book].routes[walk.route]
-        instruction = self._instruction(walk, route, unit)
-        confirmed = (
-            ("bank", self._next_batch(walk.book)) if "bank-confirmed" in route.relations and walk.confirmed else None
-        )
+        instruction = self.instruction(walk, unit)
+        confirmed = self._confirmed(walk.book, route) if walk.confirmed else None
         if route.finishes is None:
             return self._post(walk.book, route.asks, instruction, confirmed).refusal
         held = self._post(walk.book, route.asks, instruction, None)
@@ -227,23 +258,62 @@ class World:
             action=Action.POST_HELD, hold=hold, payee=asked.payee,
         )  # fmt: skip
 
-    def attempt(self, book: str, person: str, walk: Walk, unit: str | None = None) -> Refusal | None:
+    def attempt(
+        self, book: str, person: str, walk: Walk, *, payee: str | None = None, day: datetime.date | None = None
+    ) -> Refusal | None:
         """Ask for it, once, through the login of somebody who may not be asked to. Errors: Powerless."""
-        route = self.ring.books[book].routes.get(walk.route)
-        instruction = self._instruction(walk, route, unit)
+        asked = self.instruction(walk)
+        asked = replace(asked, payee=asked.payee if payee is None else payee, value_date=day or asked.value_date)
         try:
-            return self._post(book, person, instruction, None).refusal
+            return self._post(book, person, asked, None).refusal
         except psycopg.errors.InsufficientPrivilege as error:
             raise Powerless(self.login(book, person).login) from error
 
+    def post(self, book: str, person: str, instruction: Instruction) -> Outcome:
+        """Post an instruction as it is, in a batch of the bank's where its route demands one."""
+        route = self.ring.books[book].routes[instruction.route]
+        return self._post(book, person, instruction, self._confirmed(book, route))
+
+    def at_once(self, walks: Sequence[Walk], together: threading.Barrier) -> list[Outcome]:
+        """Ask for all of them at the same moment, each through its asker's login and a thread of its own."""
+        asks = [
+            (self.login(walk.book, self.ring.books[walk.book].routes[walk.route].asks), self.instruction(walk))
+            for walk in walks
+        ]
+        outcomes: list[Outcome | None] = [None] * len(walks)
+
+        def ask(place: int, ledger: Ledger, instruction: Instruction) -> None:
+            together.wait(timeout=30)
+            outcomes[place] = ledger.post([instruction]).outcomes[0]
+
+        threads = [threading.Thread(target=ask, args=(place, *asked)) for place, asked in enumerate(asks)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def release(self, book: str, held: Outcome) -> None:
+        """Give back what an outcome holds in a book, as whoever finishes there."""
+        finishes = self.ring.books[book].routes[held.instruction.route].finishes
+        if finishes is not None and held.posting is not None:
+            given_back = replace(self._again(held.instruction, held.posting), action=Action.RELEASE)
+            if refused := self._post(book, finishes, given_back, None).refusal:
+                raise AssertionError(refused)
+
     def _post(self, book: str, person: str, instruction: Instruction, confirmed: tuple[str, int] | None) -> Outcome:
         return self.login(book, person).post([instruction], confirmed).outcomes[0]
+
+    def _confirmed(self, book: str, route: RouteOfBook) -> tuple[str, int] | None:
+        return ("bank", self._next_batch(book)) if "bank-confirmed" in route.relations else None
 
     def _next_batch(self, book: str) -> int:
         self._batches[book] = self._batches.get(book, 0) + 1
         return self._batches[book]
 
-    def _instruction(self, walk: Walk, route: RouteOfBook | None, unit: str | None) -> Instruction:
+    def instruction(self, walk: Walk, unit: str | None = None) -> Instruction:
+        """What is posted for it: on the booking day, with the registered account of whoever it is for."""
+        route = self.ring.books[walk.book].routes.get(walk.route)
         ledger = self.login(walk.book, self.ring.books[walk.book].closes)
         kinds = self.ring.books[walk.book].kinds
         code = unit or self.places.common_unit(walk.source, walk.target)
@@ -256,15 +326,12 @@ class World:
         self._posted += 1
         client = NAMES[walk.client]
         action = Action.HOLD if route and route.finishes else Action.POST
-        about = self._about(walk.book, route)
+        # Where clients are known a posting is for one of them.
+        about = self.ring.books[walk.book].knows_clients
         return Instruction(
             f"attack:{self._posted}", walk.route, client if about else self.ring.books[walk.book].kept_by, path,
-            walk.amount_minor, DAY, action=action, payee=f"62-{client}" if about else "",
+            walk.amount_minor, ledger.day, action=action, payee=f"62-{client}" if about else "",
         )  # fmt: skip
-
-    def _about(self, book: str, route: RouteOfBook | None) -> bool:
-        """Whether clients are known there: a posting is for one of them then."""
-        return self.ring.books[book].knows_clients
 
 
 def ledger_name(prefix: str, book: str) -> str:

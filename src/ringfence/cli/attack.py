@@ -25,7 +25,16 @@ def attack(
     name: Annotated[
         list[str] | None,
         typer.Option(
-            "--attack", metavar="ATTACK", help="S1 to F3; may be given several times.", show_default="all of them"
+            "--attack", metavar="ATTACK", help="S1 to M10; may be given several times.", show_default="all of them"
+        ),
+    ] = None,
+    without: Annotated[
+        str | None,
+        typer.Option(
+            "--without",
+            metavar="CONTROL",
+            help="On the books of a ring from which this control is taken out: K1 to K14 of sge.",
+            show_default=False,
         ),
     ] = None,
     output: Annotated[
@@ -36,17 +45,17 @@ def attack(
     """Try the ways in which client money has been taken on real books, with real logins; print what became of each.
 
     For every ring the books are made on a server that is deleted afterwards, a client pays in, and somebody goes about to take it.
-    One attack in one ring is told step by step. Takes half a minute. Try: ringfence attack --ring old --attack S3
+    One attack in one ring is told step by step. Takes a minute. Try: ringfence attack --ring old --attack S3
     """
     from rich.console import Console
     from rich.progress import track
 
-    from ringfence.attack import ATTACKS, as_rows, story, table
+    from ringfence.attack import ATTACKS, as_rows, story, table, waiting
     from ringfence.attack import attack as try_it
     from ringfence.attack.plan import Planning
     from ringfence.database import Settings, Store
     from ringfence.errors import BadInput
-    from ringfence.ring import MODELS, load
+    from ringfence.ring import MODELS, left_out, load
 
     said = spoken(language)
     for one in name or ():
@@ -54,16 +63,18 @@ def attack(
             raise BadInput("--attack", one, f"one of {', '.join(ATTACKS)}")
     if output is not None:
         require_writable("--json", output)
-    declared = [load(one) for one in ring or MODELS]
+    rings = ring or (["sge"] if without else MODELS)
+    declared = {one: load(one, without) for one in rings}
+    missing = {one: left_out(one, without) if without else [] for one in rings}
     asked = [(one, attack) for one in declared for attack in name or ATTACKS]
-    plans = {one.ring.name: Planning(one) for one in declared}
+    plans = {one: Planning(of) for one, of in declared.items()}
     console = Console(stderr=True)
     with (
         tempfile.TemporaryDirectory(prefix="ringfence-attack-") as folder,
         Store.open(Settings(store=Path(folder), database_url=None)) as store,
     ):
         rows = [
-            try_it(store, one, attack, plans[one.ring.name])
+            try_it(store, declared[one], attack, plans[one], left_out=missing[one])
             for one, attack in track(
                 asked, description="", transient=True, console=console, disable=not console.is_terminal
             )
@@ -74,3 +85,5 @@ def attack(
         typer.echo(story(rows[0], said))
     else:
         typer.echo(table(rows, said))
+    for line in waiting(said):
+        typer.echo(line)

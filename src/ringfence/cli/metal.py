@@ -111,9 +111,24 @@ def out(
 
 
 @app.command()
-def hand_out(applications: ApplicationsArgument, store: StoreOption = None, language: LanguageOption = "en") -> None:
-    """Post what clients have signed for at the vault. All are held, or none is posted."""
-    _finish("out", applications, store, language)
+def hand_out(
+    applications: ApplicationsArgument,
+    keepers: Annotated[
+        list[str],
+        typer.Option("--keeper", metavar="NAME", help="Who released it at the vault; twice, two different keepers."),
+    ],
+    store: StoreOption = None,
+    language: LanguageOption = "en",
+) -> None:
+    """Post what two keepers of the vault have released and clients have signed for. All are held, or none is posted.
+
+    Try: ringfence metal hand-out A-1 --keeper keeper --keeper second
+    """
+    from ringfence.errors import BadInput
+
+    if len(keepers) != 2:
+        raise BadInput("--keeper", ", ".join(keepers), "two of them (K14)")
+    _finish("out", applications, store, language, (keepers[0], keepers[1]))
 
 
 @app.command()
@@ -176,10 +191,12 @@ def _consignment(paper: str, client: str, metal: str, weight: str) -> Consignmen
     return Consignment(paper, client, metal, parse(weight, unit(metal)))
 
 
-def _finish(word: str, applications: list[str], store: Path | None, language: str) -> None:
+def _finish(
+    word: str, applications: list[str], store: Path | None, language: str, keepers: tuple[str, str] | None = None
+) -> None:
     said = spoken(language)
     with _metal(store) as room:
-        done = room.hand_out(applications) if word == "out" else room.give_up(applications)
+        done = room.give_up(applications) if keepers is None else room.hand_out(applications, keepers)
     for one in done:
         _say(word, one, said)
     if not done:

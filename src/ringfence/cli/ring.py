@@ -44,18 +44,25 @@ def show(
 @app.command()
 def check(
     ring: Annotated[str, typer.Argument(metavar="RING", help="A built-in ring, or the path of a ring's file.")],
+    without: Annotated[
+        str | None,
+        typer.Option(
+            "--without", metavar="CONTROL", help="As if this control of the ring were not there.", show_default=False
+        ),
+    ] = None,
     as_json: JsonOption = False,
     language: LanguageOption = "en",
 ) -> None:
     """Decide who could take client money: the smallest coalitions, path by path, and what each had to corrupt.
 
     Exit code 0 if no single intermediary can, 1 if one can, 2 for a file that is no ring. Try: ringfence ring check sge
+    --without K3
     """
     from ringfence.cli.options import spoken
     from ringfence.ring import as_document, decide, load, told
 
     said = spoken(language)
-    verdict = decide(load(ring))
+    verdict = decide(load(ring, without))
     if as_json:
         typer.echo(json.dumps(as_document(verdict), indent=2, ensure_ascii=False))
     else:

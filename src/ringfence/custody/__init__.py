@@ -36,6 +36,7 @@ from ringfence.custody.clearing_bank import ClearingBank, Funds, ReportRefused
 from ringfence.custody.counter import Counter, Deposit
 from ringfence.custody.equation import BankSide, Equation, EquationReader
 from ringfence.custody.exchange import Exchange, NoLink, deciding, intake, linked
+from ringfence.custody.keepers import released_by
 from ringfence.custody.live import Credit, Deposited, Live
 from ringfence.custody.orders import OrderRefused
 from ringfence.custody.parties import CLEARING, EXCHANGE, METALS, VAULT, Client, Member
@@ -107,6 +108,7 @@ __all__ = [
     "open_metal",
     "register_at_bank",
     "register_at_exchange",
+    "released_by",
     "require_untouched",
     "take_over",
     "taken_over",

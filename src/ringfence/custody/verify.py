@@ -4,7 +4,7 @@ For each bank, whenever the exchange took over a batch of it, what the exchange 
 there at that batch. Since every posting adds up to zero, the equation then held at every commit of the exchange. What was there is
 told by the reports that the exchange has kept, each signed by its bank, and movement by movement; and, where the bank's book is in
 the same store, by that book. Where a client has signed for a withdrawal, the signature is checked against the words that the posting
-says.
+says; where metal went out, that two keepers released it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ringfence.custody.clearing_bank import ReportRefused
 from ringfence.custody.equation import Equation, EquationReader
+from ringfence.custody.keepers import released_by_one
 from ringfence.custody.parties import EXCHANGE, institutions
 from ringfence.custody.reported import Reports, compare_with_reports
 from ringfence.custody.requests import signature_in, signed, words
@@ -116,6 +117,7 @@ def verify_circle(store: Store, banks: Sequence[str], *, since_last: bool = Fals
             between += heads.check(ledger)
             exchange = verify(ledger, write_down, _since(heads, EXCHANGE, since_last=since_last))
             between += _signatures(ledger, exchange.since)
+            between += released_by_one(ledger, exchange.since)
             reports = compare_with_reports(ledger, banks, exchange.since)
         books.append(exchange)
         between += reports.findings

@@ -6,7 +6,8 @@
     withdrawable     balance - held - received, never below 0
 
 Metal comes in on the vault's receipt alone. It goes out in two steps by two persons: held on the client's application, then
-posted when the client has signed for it at the vault, or released. A client has an account for each metal, opened by the
+posted when two keepers of the vault have released it (K14) and the client has signed for it, or given up. Who released it stands in
+the posting, and `ringfence verify` looks for it. A client has an account for each metal, opened by the
 registrar (`custody.open_metal`).
 
 Source: the exchange's rule that what is bought can be taken out from the next day (en.sge.com.cn, "On T+1 physicals or cash
@@ -17,11 +18,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import psycopg
 
-from ringfence.custody import EXCHANGE, METALS, VAULT, Exchange, deciding
+from ringfence.custody import EXCHANGE, METALS, VAULT, Exchange, deciding, released_by
 from ringfence.errors import BadInput
 from ringfence.ledger import AccountName, Action, Instruction, Ledger
 from ringfence.margin.order_state import post_all
@@ -176,17 +178,18 @@ class Metal:
                 left[one.client, one.metal] = most - one.weight_minor
             _carry_out(clerk, asked)
 
-    def hand_out(self, papers: Sequence[str]) -> list[Consignment]:
-        """Post applications whose metal the clients have signed for; those that were posted now. Errors: BadInput for one that
-        is not held.
+    def hand_out(self, papers: Sequence[str], keepers: tuple[str, str]) -> list[Consignment]:
+        """Post applications whose metal two `keepers` have released and the clients have signed for; those that were posted now.
+
+        Errors, in this order: BadInput for keepers who are not two, or for an application that is not held.
         """
-        return self._finish(papers, Action.POST_HELD)
+        return self._finish(papers, Action.POST_HELD, released_by(keepers))
 
     def give_up(self, papers: Sequence[str]) -> list[Consignment]:
         """Release what applications hold: the clients do not take it out; those that were released now. Errors: as hand_out."""
         return self._finish(papers, Action.RELEASE)
 
-    def _finish(self, papers: Sequence[str], action: Action) -> list[Consignment]:
+    def _finish(self, papers: Sequence[str], action: Action, says: str = "") -> list[Consignment]:
         link = self._exchange.link
         word = "hand-out" if action is Action.POST_HELD else "give-up"
         done = link.known([f"{word}:{paper}" for paper in papers])
@@ -200,7 +203,10 @@ class Metal:
             if (key := _application(paper)) not in found:
                 raise BadInput("application", paper, "an application whose metal is held", "已冻结实物的提货申请")
             posting, one = found[key]
-            asked.append(self._instruction(link, "metal-out", f"{word}:{paper}", one, action, posting))
+            said = replace(
+                self._instruction(link, "metal-out", f"{word}:{paper}", one, action, posting), ref=paper + says
+            )
+            asked.append(said)
         _carry_out(link, asked)
         return [found[_application(paper)][1] for paper in left]
 

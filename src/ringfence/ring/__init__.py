@@ -7,7 +7,7 @@ from ringfence.ring.compare_draw import draw_compared
 from ringfence.ring.draw import draw
 from ringfence.ring.explain import explain
 from ringfence.ring.powers import Hand, powers
-from ringfence.ring.reading import MODELS, built_in, load, parse
+from ringfence.ring.reading import MODELS, built_in, controls_taken_out, left_out, load, parse
 from ringfence.ring.report import ToldFinding, as_document, headline, tell, told
 from ringfence.ring.ring import Book, Ring
 
@@ -23,11 +23,13 @@ __all__ = [
     "built_in",
     "compared",
     "compared_as_rows",
+    "controls_taken_out",
     "decide",
     "draw",
     "draw_compared",
     "explain",
     "headline",
+    "left_out",
     "load",
     "parse",
     "powers",

@@ -15,9 +15,9 @@ KERNEL_RELATIONS = ("same-client", "own-member", "registered-account", "bank-con
 # Whose accounts on the path a relation is about: without one the database would have nothing to check.
 RELATES = {"same-client": ("client",), "own-member": ("member",), "registered-account": ("client", "bank")}
 OPERATOR = "operator"
-# What a control can stand on besides what the file declares: that no login of an intermediary posts, that closed days stay closed,
-# that the journal is one chain.
-WORDS = ("logins", "days", "chain")
+# What a control can stand on besides what the file declares: that no login of an intermediary posts, that nobody goes further than
+# a grant, that a key is used once, that closed days stay closed, that the journal is one chain.
+WORDS = ("logins", "grants", "keys", "days", "chain")
 # What can be wrong with the papers of a route is enumerated, three ways for each.
 MOST_PROOFS = 4
 
@@ -118,6 +118,8 @@ def _book(ring: Ring, place: str, book: Book, kinds: list[str]) -> None:
     for name, kind in book.kinds.items():
         _one_of(f"{place}.kinds.{name}.owner", kind.owner, ring.parties)
         _lien(f"{place}.kinds.{name}", book, name, kind)
+        if kind.opened_by is not None:
+            _conspirators(ring, f"{place}.kinds.{name}.opened_by", kind.opened_by)
         if kind.mirrors is not None:
             _one_of(f"{place}.kinds.{name}.mirrors", kind.mirrors, kinds)
         for unit in kind.units or ():

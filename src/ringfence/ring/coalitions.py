@@ -86,7 +86,9 @@ class _Decision:
         self._closure = closure
         self._ring = closure.ring
         self._straws = {book: closure.straw(book) for book, of in closure.ring.books.items() if of.knows_clients}
-        self._taken = [self._taken_by(target, way) for (_, target), ways in closure.bad.items() for way in ways]
+        self._taken = [
+            taken for (_, target), ways in closure.bad.items() for way in ways for taken in self._taken_by(target, way)
+        ]
 
     def verdict(self) -> Verdict:
         closure = self._closure
@@ -105,17 +107,21 @@ class _Decision:
             above={one: self._above(one) for one in (operator(b, name) for name, b in self._ring.books.items())},
         )
 
-    def _taken_by(self, target: Place, way: Way) -> Way:
+    def _taken_by(self, target: Place, way: Way) -> Antichain:
         """The way, joined by whoever it needs so that the target is a conspirator's place or the outside."""
         conspirators = self._closure.coalition(way)
         if target.owner == OTHER:
             found = any(self._closure.coalition(straw) <= conspirators for straw in self._straws[target.book])
-            needed = OTHER
-        else:
-            party = self._ring.parties[target.owner]
-            found = party.outside or target.owner in map(party_of, conspirators)
-            needed = f"{target.owner}{ANYONE}" if party.persons else target.owner
-        return way if found else self._closure.joined(way, frozenset({needed}))
+            return [way] if found else [self._closure.joined(way, frozenset({OTHER}))]
+        party = self._ring.parties[target.owner]
+        opened_by = self._ring.books[target.book].kinds[target.kind].opened_by
+        if party.outside:
+            return [way]
+        if opened_by is not None:
+            return smallest(self._closure.joined(way, group) for group in groups(opened_by))
+        needed = f"{target.owner}{ANYONE}" if party.persons else target.owner
+        found = target.owner in map(party_of, conspirators)
+        return [way] if found else [self._closure.joined(way, frozenset({needed}))]
 
     def _hidden(self, ignored: frozenset[str]) -> Antichain:
         """The ways to take, joined by those who silence every record that sees them, dated counts perhaps not counted."""
@@ -144,18 +150,19 @@ class _Decision:
         for (_, target), ways in self._closure.bad.items():
             straws = self._straws[target.book] if target.owner == OTHER else []
             for way in ways:
-                taken = self._taken_by(target, way)
-                behind = [taken, *(self._closure.instead_of_other(taken, straw) for straw in straws)]
-                found += [one for one in behind if all(map(own, self._closure.coalition(one)))]
+                for taken in self._taken_by(target, way):
+                    behind = [taken, *(self._closure.instead_of_other(taken, straw) for straw in straws)]
+                    found += [one for one in behind if all(map(own, self._closure.coalition(one)))]
         return found
 
     def _above(self, one: str) -> tuple[Finding, ...]:
         """What the operator moves by itself, and who must join it to take that."""
         moved = [
-            self._taken_by(target, way)
+            taken
             for (_, target), ways in self._closure.bad.items()
             for way in ways
             if self._closure.coalition(way) == {one}
+            for taken in self._taken_by(target, way)
         ]
         return _sorted(self._finding(together, paths) for together, paths in self._paths(moved).items())
 

@@ -9,6 +9,7 @@ import re
 import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,32 +18,96 @@ from ringfence.ring.checks import WrongPlace, check
 from ringfence.ring.ring import Ring
 
 # The models that the source compares, in its order, with the system that it proposes at the end.
+_WITHOUT = ".without.toml"
 MODELS = ("old", "yzt", "680", "fb", "n9", "yqt", "sge")
 
 
 def built_in() -> list[str]:
     """The names of the rings that ship with the package: the models of the source first."""
     folder = resources.files("ringfence.ring") / "rings"
-    found = sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    names = (entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    found = sorted(name.removesuffix(".toml") for name in names if not name.endswith(_WITHOUT))
     return [*MODELS, *(name for name in found if name not in MODELS)]
 
 
-def load(name: str) -> Ring:
-    """Read a built-in ring by name, or any ring by the path of its file. Errors: BadInput."""
+def load(name: str, without: str | None = None) -> Ring:
+    """Read a built-in ring by name, or any ring by the path of its file; perhaps `without` one of its controls. Errors: BadInput."""
+    text = _text(name)
+    if without is None:
+        return parse(text, name)
+    parse(text, name)
+    others = _laid_over(name)
+    if without not in others:
+        raise BadInput(
+            "without", without, f"one of {', '.join(others)}" if others else f"a ring beside which {_WITHOUT} tells it"
+        )
+    laid = _laid(tomllib.loads(text), others[without])
+    laid["controls"] = {control: says for control, says in laid.get("controls", {}).items() if control != without}
+    return _ring(laid, text, f"{name} without {without}")
+
+
+def controls_taken_out(name: str) -> list[str]:
+    """The controls of the ring of which it is told how it would be without them. Errors: BadInput."""
+    return list(_laid_over(name))
+
+
+def left_out(name: str, control: str) -> list[str]:
+    """The lines of the kernel's SQL that make up the control, and are missing without it; none for what the ring declares."""
+    return list(_laid_over(name).get(control, {}).get("kernel", []))
+
+
+def _text(name: str) -> str:
     if name in built_in():
-        return parse((resources.files("ringfence.ring") / "rings" / f"{name}.toml").read_text("utf-8"), name)
+        return (resources.files("ringfence.ring") / "rings" / f"{name}.toml").read_text("utf-8")
     if not Path(name).is_file():
         raise BadInput("ring", name, f"a file, or one of {', '.join(built_in())}")
-    return parse(Path(name).read_text("utf-8"), name)
+    return Path(name).read_text("utf-8")
+
+
+def _laid_over(name: str) -> dict[str, Any]:
+    """What stands beside the ring's file: by control, what is laid over it."""
+    folder = resources.files("ringfence.ring") / "rings"
+    beside = folder / f"{name}{_WITHOUT}" if name in built_in() else Path(name.removesuffix(".toml") + _WITHOUT)
+    return tomllib.loads(beside.read_text("utf-8")) if beside.is_file() else {}
+
+
+def _laid(ring: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """The ring with the one thing laid over it: tables are joined, everything else is replaced, what `drop` names is left out."""
+    laid = _joined(ring, {field: value for field, value in over.items() if field not in ("says", "drop", "kernel")})
+    for place in over.get("drop", ()):
+        table, _, key = place.rpartition(".")
+        inner = laid
+        for part in table.split("."):
+            inner = inner[part]
+        del inner[key]
+    return laid
+
+
+def _joined(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    joined = dict(under)
+    for field, value in over.items():
+        if field == "kinds":  # a kind is one line, and replaced as such
+            joined[field] = under.get(field, {}) | value
+        elif not isinstance(value, dict) or field not in under:
+            joined[field] = value
+        else:
+            joined[field] = _joined(under[field], value)
+    return joined
 
 
 def parse(text: str, name: str) -> Ring:
     """Read a ring from the text of its file, called `name` in errors. Errors: BadInput with line and field."""
     try:
-        ring = Ring.model_validate(tomllib.loads(text))
-        check(ring)
+        said = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(name, str(error)) from error
+    return _ring(said, text, name)
+
+
+def _ring(said: dict[str, Any], text: str, name: str) -> Ring:
+    try:
+        ring = Ring.model_validate(said)
+        check(ring)
     except ValidationError as error:
         first = error.errors()[0]
         found = "absent" if first["type"] == "missing" else first["input"]

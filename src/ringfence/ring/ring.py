@@ -90,7 +90,8 @@ class KindOfAccount(_Part):
     """A kind of account; the `circle` is what holds money of clients together; `mirrors` a kind of another book.
 
     It is kept in some of the book's `units`, or in all of them. What is in the owner's name can be pledged by the owner unless
-    somebody has signed that it cannot: so of a circle the file says `no_lien`, or by which route a `pledge` takes it.
+    somebody has signed that it cannot: so of a circle the file says `no_lien`, or by which route a `pledge` takes it. Who of the owner's persons get at what stands
+    there, for themselves, is told by `opened_by`: any one of them, if nothing is said.
     """
 
     owner: str
@@ -101,6 +102,7 @@ class KindOfAccount(_Part):
     circle: bool = False
     no_lien: bool = False
     pledge: str | None = None
+    opened_by: str | None = None
     mirrors: str | None = None
     units: list[str] | None = None
 

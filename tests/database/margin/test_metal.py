@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from circles import BANKS, make_circle, opened, pay_in
+from circles import BANKS, DAY, make_circle, opened, pay_in
 from ringfence.cli import app
 from ringfence.custody import EXCHANGE, Circle, EquationReader, open_metal, verify_circle
 from ringfence.database import Store
 from ringfence.errors import BadInput
-from ringfence.ledger import AccountName, Ledger, Refused
+from ringfence.ledger import AccountName, Action, Instruction, Ledger, Refused
 from ringfence.margin.metal import Consignment, Metal, holdings
 
 pytestmark = pytest.mark.ledgers.with_args(make_circle)
 KILO = 1_000_000
 BAR = Consignment("R-1", "m1-ann", "AU9999", 3 * KILO)
 TAKEN = Consignment("A-1", "m1-ann", "AU9999", KILO)
+KEEPERS = ("keeper", "second")
 
 
 @pytest.fixture
@@ -53,12 +54,39 @@ def test_it_goes_out_in_two_steps_and_once(vault: tuple[Circle, Metal]) -> None:
     for _ in range(2):
         metal.apply([TAKEN])
         assert has(circle) == (3 * KILO, KILO, 2 * KILO)
-    assert metal.hand_out(["A-1"]) == [TAKEN]
-    assert metal.hand_out(["A-1"]) == []
+    assert metal.hand_out(["A-1"], KEEPERS) == [TAKEN]
+    assert metal.hand_out(["A-1"], KEEPERS) == []
     assert has(circle) == (2 * KILO, 0, 2 * KILO)
     assert circle.settlement.balances("vault-metal", "AU9999") == {"vault": -2 * KILO}
     with pytest.raises(BadInput, match="whose metal is held"):
         metal.give_up(["A-1"])
+
+
+def test_metal_leaves_by_two_keepers_who_stand_in_the_posting(store: Store, vault: tuple[Circle, Metal]) -> None:
+    """K14. Whoever posts it past the two is found by the verifier, since the posting says who released it."""
+    circle, metal = vault
+    metal.apply([TAKEN, TAKEN._replace(paper="A-2")])
+    for keepers, right in (
+        (("keeper", "keeper"), "another keeper than the first"),
+        (("", "second"), "a name of 1 to 60"),
+    ):
+        with pytest.raises(BadInput, match=right):
+            metal.hand_out(["A-1"], keepers)
+    assert has(circle) == (3 * KILO, 2 * KILO, KILO)
+    metal.hand_out(["A-1"], KEEPERS)
+    assert verify_circle(store, BANKS).ok
+    link = circle.link
+    ((hold, said),) = link.rows("SELECT id, ref FROM {}.posting WHERE key = 'application:A-2'")
+    assert link.rows("SELECT ref FROM {}.posting WHERE key = 'hand-out:A-1'") == [
+        ("A-1 released by keeper and second",)
+    ]
+    path = (link.account("client-metal", "m1-ann", "AU9999"), link.account("vault-metal", "vault", "AU9999"))
+    past = Instruction(
+        "hand-out:A-2", "metal-out", "m1-ann", path, KILO, DAY, action=Action.POST_HELD, hold=hold, ref=f"{said} by one"
+    )
+    assert link.post([past]).refusals == []
+    [found] = verify_circle(store, BANKS).findings
+    assert "not by two keepers" in found.what
 
 
 def test_what_is_not_taken_out_is_given_back(vault: tuple[Circle, Metal]) -> None:
@@ -138,6 +166,9 @@ def test_by_command(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert "1,000.000 g" in said("out", "m1-ann", "AU9995", "1000", "--application", "A-1")
     (row,) = json.loads(said("list", "--json"))
     assert (row["balance"], row["held"], row["withdrawable"]) == ("3000.000", "1000.000", "2000.000")
-    assert "出库" in said("hand-out", "A-1", "--language", "zh")
-    assert "done before" in said("hand-out", "A-1")
+    two = ("--keeper", "keeper", "--keeper", "second")
+    assert "出库" in said("hand-out", "A-1", *two, "--language", "zh")
+    assert "done before" in said("hand-out", "A-1", *two)
+    alone = CliRunner().invoke(app, ["metal", "hand-out", "A-1", "--keeper", "keeper"])
+    assert "two of them" in str(alone.exception)
     assert "2000.000" in said("list", "--client", "m1-ann")

@@ -207,15 +207,18 @@ class Trying:
 
     def takes(self) -> bool:
         """Whether value has got to a place of the coalition, or outside."""
-        return any(self._theirs(book, owner) for book, _, _, _, owner in self.moved)
+        return any(self._theirs(book, kind, owner) for book, _, _, kind, owner in self.moved)
 
-    def _theirs(self, book: str, owner: str) -> bool:
+    def _theirs(self, book: str, kind: str, owner: str) -> bool:
         if owner == X:
             mirrored = {k.mirrors.split(".")[0] for k in self.ring.books[book].kinds.values() if k.mirrors}
             knowing = {
                 name for name in mirrored if any(k.owner == "client" for k in self.ring.books[name].kinds.values())
             }
             return X in self.coalition or all(self.lies(name) for name in {book, *knowing})
+        opened_by = self.ring.books[book].kinds[kind].opened_by
+        if opened_by is not None and not self.ring.parties[owner].outside:
+            return willing(opened_by, self.coalition, X)
         return self.ring.parties[owner].outside or any(one.split(".")[0] == owner for one in self.coalition)
 
     def loses(self) -> bool:

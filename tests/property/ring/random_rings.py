@@ -40,6 +40,10 @@ def random_ring(seed: int, routes: int = 8, proofs: int = 6) -> Ring:
     kinds = {book: {name: dict(kind, title=WORDS) for name, kind in of.items()} for book, of in KINDS.items()}
     if dice.random() < 0.3:
         kinds["exchange"]["claim"]["invariant"] = "free"
+    if dice.random() < 0.3:
+        kinds["bank"]["own"]["opened_by"] = dice.choice(
+            ("exchange.clerk + exchange.officer", "exchange.settler | exchange.clerk")
+        )
     names = {book: [f"r{n}" for n in range(routes) if (n % 2 == 0) == (book == "bank")] for book in KINDS}
     free = [f"{book}.{name}" for book, of in names.items() for name in of]
     declared: dict[str, Any] = {}

@@ -10,10 +10,12 @@ from importlib import resources
 import pytest
 
 from ringfence import ring
+from ringfence.errors import BadInput
 from ringfence.ring import Finding, Verdict, decide
 
 SGE = (resources.files("ringfence.ring") / "rings" / "sge.toml").read_text("utf-8")
 X = "client X"
+KEEPERS = frozenset({"vault.keeper", "vault.second"})
 
 
 def decided(*changes: tuple[str, str]) -> Verdict:
@@ -96,21 +98,29 @@ def test_below_the_kernels_only_the_clearing_network_hides_or_the_watch_with_the
     sge: Verdict,
 ) -> None:
     hidden = {finding.persons for finding in sge.hides if not finding.above}
-    of_money = {persons for persons in hidden if "vault" not in persons}
+    of_money = {persons for persons in hidden if not persons & KEEPERS}
     assert all("clearing" in persons or {"member", "exchange.officer"} <= persons for persons in of_money), hidden
-    # Metal needs the vault, and a person of the exchange or whoever counts.
-    assert {persons - {"vault", X} for persons in hidden - of_money} == {
+    # Metal needs both keepers of the vault, and a person of the exchange or whoever counts.
+    assert {persons - {*KEEPERS, X} for persons in hidden - of_money} == {
         frozenset({"exchange.auditor"}),
         frozenset({"exchange.auditor", "exchange.link"}),
         frozenset({"exchange.clerk", "member"}),
     }
+    assert all(persons >= KEEPERS for persons in hidden - of_money)
 
 
 def test_a_vault_alone_takes_no_metal_and_a_receipt_that_never_was_lasts_until_the_count(sge: Verdict) -> None:
     assert sge.alone["vault"] == ()
-    assert routes(of(sge.takes, "vault", X)) == {"exchange.metal-in"}
-    assert {frozenset({"vault", X}), frozenset({"exchange.link", X})} <= coalitions(sge.hides_until_count)
-    assert routes(of(sge.takes, "exchange.clerk", "vault")) == {"exchange.metal-out"}
+    assert routes(of(sge.takes, *KEEPERS, X)) == {"exchange.metal-in"}
+    assert {frozenset({*KEEPERS, X}), frozenset({"exchange.link", X})} <= coalitions(sge.hides_until_count)
+    assert routes(of(sge.takes, "exchange.clerk", *KEEPERS)) == {"exchange.metal-out"}
+
+
+def test_one_keeper_of_the_vault_opens_nothing(sge: Verdict) -> None:
+    """K14: without it, one keeper and one person of the exchange take metal out at the door."""
+    assert all(finding.persons >= KEEPERS for finding in sge.takes if finding.persons & KEEPERS)
+    without = decide(ring.load("sge", "K14"))
+    assert {"exchange.clerk", "vault.anyone"} in [finding.persons for finding in without.takes]
 
 
 def test_a_member_lets_value_go_to_strangers_within_the_band(sge: Verdict) -> None:
@@ -175,3 +185,36 @@ def test_a_record_may_be_called_like_a_person_and_is_not_taken_for_it(sge: Verdi
     for ours, theirs in ((same.takes, sge.takes), (same.loses, sge.loses), (same.hides, sge.hides)):
         assert [(found.persons, found.bounds) for found in ours] == [(found.persons, found.bounds) for found in theirs]
     assert same.alone.keys() == sge.alone.keys()
+
+
+@pytest.mark.parametrize(
+    ("control", "persons", "question"),
+    [
+        # Who can take, or hide it, once one control is out: the study of the ring language, part 6.
+        ("K1", {"member", X}, "takes"),
+        ("K2", {"member", X}, "takes"),
+        ("K3", {"member"}, "hides"),
+        ("K4", {"member", X}, "takes"),
+        ("K5", {"bank.clerk"}, "takes"),
+        ("K6", {"member", X}, "takes"),
+        ("K7", {"member"}, "hides"),
+        ("K8", {X}, "takes"),
+        ("K9", {"bank.anyone", "exchange.officer"}, "takes"),
+        ("K10", {"exchange.link", X}, "hides"),
+    ],
+)
+def test_a_control_of_the_ring_that_is_taken_out_lets_somebody_new_through(
+    control: str, persons: set[str], question: str, sge: Verdict
+) -> None:
+    def unbounded(verdict: Verdict) -> list[frozenset[str]]:
+        return [found.persons for found in getattr(verdict, question) if not found.bounds]
+
+    assert persons not in unbounded(sge)
+    assert persons in unbounded(decide(ring.load("sge", control)))
+
+
+def test_a_control_that_is_not_told_to_be_taken_out_is_named() -> None:
+    with pytest.raises(BadInput, match="one of K1, K2"):
+        ring.load("sge", "K99")
+    with pytest.raises(BadInput, match="a ring beside which"):
+        ring.load("old", "K1")
