@@ -19,7 +19,7 @@ import pytest
 from ringfence.custody.parties import institutions
 from ringfence.database import Settings, Store, stop_abandoned
 
-SIZE = ("--clients", "60", "--seed", "7")
+SIZE = ("--clients", "36", "--seed", "7")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def balances(figures: dict[str, Any]) -> Any:
 
 def test_a_market_runs_and_everything_adds_up(folder: Path) -> None:
     found = figures(folder, "--days", "12")
-    assert (found["days"], found["clients"]) == (12, 60)
+    assert (found["days"], found["clients"]) == (12, 36)
     assert found["equation_checks"] > 12 * 5
     assert found["equation_failures"] == found["transit_nonzero"] == 0
     assert found["margin_calls"] > 0
@@ -81,11 +81,11 @@ def test_a_run_after_its_end_starts_afresh_and_comes_out_the_same(folder: Path) 
 
 
 def test_a_killed_run_verifies_and_goes_on_to_the_same_end(folder: Path) -> None:
-    undisturbed = figures(folder, "--days", "6")
+    undisturbed = figures(folder, "--days", "5")
     kills = 0
-    for wait_s in (1.6, 2.0, 2.4):
+    for wait_s in (1.6, 2.4):
         process = subprocess.Popen(
-            command(folder, "demo", *SIZE, "--days", "6"),
+            command(folder, "demo", *SIZE, "--days", "5"),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         time.sleep(wait_s)
@@ -101,7 +101,7 @@ def test_a_killed_run_verifies_and_goes_on_to_the_same_end(folder: Path) -> None
             assert "verified" in ringfence(folder, "verify")
     assert kills
     # The last of them may have come to its end: then this one starts afresh, and the end is the same.
-    assert balances(figures(folder, "--days", "6")) == balances(undisturbed)
+    assert balances(figures(folder, "--days", "5")) == balances(undisturbed)
 
 
 def test_what_is_not_a_demos_is_not_replaced(folder: Path) -> None:

@@ -87,6 +87,21 @@ class Trying:
 
     def carry_out(self, plan: Plan) -> Row:
         """Walk its steps, and see in the books that the value has moved."""
+        self.take(plan)
+        self.put_back(plan)
+        outcome: Result = "detected" if plan.shown else "through"
+        if plan.shown:
+            self._say(f"It is seen by {', '.join(plan.shown)}.", f"可由 {'、'.join(plan.shown)} 发现。")
+        else:
+            self._say("No record shows it that they could not silence.", "凡能显示此事的记录均可被其隐瞒。")
+        self._story.step = plan.steps[-1].route
+        return replace(
+            self._story.row(self._name, outcome), help=plan.help, bounds=tuple(sorted(plan.bounds)), shown=plan.shown,
+            conspirators=tuple(sorted(plan.conspirators)),
+        )  # fmt: skip
+
+    def take(self, plan: Plan) -> None:
+        """Walk the steps of the plan. Errors: NotAsPlanned, where the books refuse one or the value is not where it should be."""
         last = plan.steps[-1].target
         code = self._world.places.common_unit(plan.steps[-1].source, last)
         before = self._world.balance(last, code)
@@ -99,17 +114,6 @@ class Trying:
         gained = abs(self._world.balance(last, code) - before)
         if gained != self._amount(plan.steps[-1].source, last):
             self._fail(f"{gained} at {last.kind}")
-        self._afterwards(plan)
-        outcome: Result = "detected" if plan.shown else "through"
-        if plan.shown:
-            self._say(f"It is seen by {', '.join(plan.shown)}.", f"可由 {'、'.join(plan.shown)} 发现。")
-        else:
-            self._say("No record shows it that they could not silence.", "凡能显示此事的记录均可被其隐瞒。")
-        self._story.step = plan.steps[-1].route
-        return replace(
-            self._story.row(self._name, outcome), help=plan.help, bounds=tuple(sorted(plan.bounds)), shown=plan.shown,
-            conspirators=tuple(sorted(plan.conspirators)),
-        )  # fmt: skip
 
     def _fail(self, detail: str) -> NoReturn:
         raise NotAsPlanned(ring=self._ring.ring.name, attack=self._name, detail=detail)
@@ -174,7 +178,8 @@ class Trying:
         zh = ";".join(f"{paper} 系 {who} 所制" if who else f"{paper} 如实报告前述不实一笔" for paper, who in made)
         return f"who is honest and has a genuine-looking paper: {en}", f"其人诚实,凭证看似真实:{zh}"
 
-    def _afterwards(self, plan: Plan) -> None:
+    def put_back(self, plan: Plan) -> None:
+        """What comes after the last step: on to X, or back; and X withdraws. Errors: NotAsPlanned."""
         last = plan.steps[-1].target
         for name in (plan.onward, plan.back):
             if name is None:

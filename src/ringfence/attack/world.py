@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from ringfence.attack.wanted import Places
+from ringfence.custody.history import Instant, Pair, history
 from ringfence.database import SqlFile, Store, migrate_ledger
 from ringfence.errors import BadInput
 from ringfence.ledger import (
@@ -146,6 +147,52 @@ class World:
             grantor.revoke(f"end:{before.id}:{self._posted}", before.id)
         own = grantor.granted(name)[0]
         grantor.give(f"limit:{name}:{self._posted}", parent=own.id, grantee=route.asks, caps=caps)
+
+    def open_day(self, day: datetime.date) -> None:
+        """Open a booking day in every book."""
+        for name, book in self.ring.books.items():
+            self.login(name, book.closes).open_day(day)
+
+    def pay_in(self, amount_minor: int) -> None:
+        """Let V pay in honestly: the money comes to the pool, and then the claim on it to V."""
+        for pair in self.pairs():
+            for name, kind in ((pair.book, pair.pool), (pair.claims, self._claimed(pair.claims))):
+                book = self.ring.books[name]
+                for route in self._shortest(book, kind, book.units[0]):
+                    self._must(self.walk(self.honestly(name, route, amount_minor), book.units[0]))
+
+    def _claimed(self, book: str) -> str:
+        """The kind in which the book says what somebody is owed."""
+        kinds = self.ring.books[book].kinds
+        return next(name for name, kind in kinds.items() if kind.owner == "client" or kind.circle)
+
+    @staticmethod
+    def _must(refused: Refusal | None) -> None:
+        if refused is not None:
+            raise BadInput("walk", str(refused), "a walk that is let through")
+
+    def pairs(self) -> list[Pair]:
+        """The pools of clients' money that another book mirrors, by the names of the ring's books."""
+        found = []
+        for name, book in self.ring.books.items():
+            for kind, declared in book.kinds.items():
+                if declared.mirrors is not None:
+                    of, _, pool = declared.mirrors.partition(".")
+                    kinds = self.ring.books[of].kinds
+                    passing = tuple(
+                        one for one, that in kinds.items() if that.owner == "member" and one == "member-transit"
+                    )
+                    found.append(Pair(of, pool, name, kind, None, passing))
+        return found
+
+    def history(self, pair: Pair) -> list[Instant]:
+        """Every instant of a pair of pool and claims."""
+        named = replace(pair, book=self._names[pair.book], claims=self._names[pair.claims])
+        reading = {
+            self._names[name]: self.login(name, self.ring.books[name].closes).connection
+            for name in (pair.book, pair.claims)
+        }
+        return history(reading, named)
 
     def close_day(self, book: str) -> None:
         """Close the day there, and open the next."""

@@ -30,6 +30,7 @@ from ringfence.cli import (
     journal,
     key,
     link,
+    look_back,
     metal,
     order,
     person,
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(verify.verify)
+app.command()(look_back.look_back)
 app.command()(journal.journal)
 app.command()(journal.balances)
 app.command()(export.export)

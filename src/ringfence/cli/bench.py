@@ -13,7 +13,7 @@ import typer
 from ringfence.cli.options import number_option, require_writable
 
 ROUNDS, CLIENTS = 5, 10_000
-_PARTS = ("kernel", "served", "settlement")
+_PARTS = ("kernel", "served", "settlement", "detectors")
 
 
 def bench(
@@ -24,7 +24,9 @@ def bench(
     ] = None,
     only: Annotated[
         str | None,
-        typer.Option("--only", metavar="WHAT", help="One of kernel, served, settlement.", show_default="all of them"),
+        typer.Option(
+            "--only", metavar="WHAT", help="One of kernel, served, settlement, detectors.", show_default="all of them"
+        ),
     ] = None,
     most: Annotated[
         int, number_option("Settle days of 10,000, 100,000 and 1,000,000 clients, but of no more than this.")
@@ -41,8 +43,10 @@ def bench(
 
     Then the settlement of a day of 10,000, 100,000 and 1,000,000 clients with two contracts each, and how much memory it takes.
 
+    Then what cannot be prevented is looked for, in months and markets with it and without: what is found, and false alarms.
+
     Everything that the kernel checks is on. Beside it, in the same run on the same server: COPY of the same rows with no
-    checks at all, and a ledger that locks rows. Takes some twenty minutes, in a store of its own that is deleted afterwards.
+    checks at all, and a ledger that locks rows. Takes some twenty-five minutes, in a store of its own that is deleted afterwards.
     """
     from ringfence import bench as room
     from ringfence.database import Settings as StoreSettings
@@ -66,8 +70,9 @@ def bench(
     figures: list[room.Figure] = []
     weights: list[str] = []
     settled: list[room.SettledDays] = []
+    detected: list[room.Detected] = []
     with tempfile.TemporaryDirectory(prefix="ringfence-bench-") as folder:
-        if only != "settlement":
+        if only not in ("settlement", "detectors"):
             with Store.open(StoreSettings(store=Path(folder), database_url=None)) as store:
                 if only != "served":
                     figures += room.measure(store, room.Settings(clients, rounds, tigerbeetle), say)
@@ -77,9 +82,20 @@ def bench(
         if only in (None, "settlement"):
             sizes = [size for size in room.SIZES if size <= most]
             settled = room.measure_settlement(Path(folder), sizes, rounds, say)
+        if only in (None, "detectors"):
+            detected = room.measure_detectors(Path(folder), rounds, say)
     if output is not None:
-        found = [*(figure.document() for figure in figures), *room.documents(settled)]
+        found = [
+            *(figure.document() for figure in figures),
+            *room.documents(settled),
+            *(one.document() for one in detected),
+        ]
         output.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    for part in (room.table(figures) if figures else [], weights, room.settlement_table(settled) if settled else []):
+    for part in (
+        room.table(figures) if figures else [],
+        weights,
+        room.settlement_table(settled) if settled else [],
+        room.detector_table(detected) if detected else [],
+    ):
         for line in part:
             typer.echo(line)

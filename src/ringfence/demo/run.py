@@ -44,7 +44,7 @@ from ringfence.demo.people import (
     people,
 )
 from ringfence.demo.trading import Reason, RefusedOrder, refused_orders, trade
-from ringfence.demo.wishes import Wishes, morning, wish
+from ringfence.demo.wishes import Morning, Wishes, morning, wish
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Caps, DeclaredOtherwise
 from ringfence.ledger.head import Heads
@@ -165,12 +165,20 @@ class Result:
         return self.postings * 1_000_000 // max(1, self.microseconds)
 
 
+Also = Callable[[datetime.date, Wishes, Morning], Wishes]
+"""What a day's wishes become, if somebody wants something else besides."""
+
+
 def run(
-    store: Store, plan: Plan, show: Callable[[DayDone], None] = lambda day: None, watch: Watch | None = None
+    store: Store,
+    plan: Plan,
+    show: Callable[[DayDone], None] = lambda day: None,
+    watch: Watch | None = None,
+    also: Also = lambda day, wishes, stands: wishes,
 ) -> Result:
     """Live through `plan`, from its beginning or from where an interrupted run of the same plan was.
 
-    `show` is called after every day, `watch` after every commit.
+    `show` is called after every day, `watch` after every commit; `also` says what somebody wants besides.
 
     Errors: DemoRunning; NotADemo; HeadMismatch, where somebody changed the books of an interrupted run; as the rooms below.
     """
@@ -181,7 +189,7 @@ def run(
         watch = watch or Watch()
         with Circle(store, BANKS, watch) as circle, EquationReader(store, BANKS) as reader:
             watch.reader = reader
-            return _Run(store, administrator, circle, plan, watch, show).live(went_on=went_on)
+            return _Run(store, administrator, circle, plan, watch, show, also).live(went_on=went_on)
 
 
 @contextlib.contextmanager
@@ -239,7 +247,9 @@ class _Run:
         plan: Plan,
         watch: Watch,
         show: Callable[[DayDone], None],
+        also: Also,
     ) -> None:
+        self._also = also
         self._store = store
         self._memory = administrator
         self._circle = circle
@@ -338,7 +348,8 @@ class _Run:
         if written is not None:
             return Wishes.from_json(written[0])
         stands = morning(self._day_end, day)
-        wishes = wish(day, self._people, stands, markets.load(), self._day_end.rules, self._plan.seed)
+        honest = wish(day, self._people, stands, markets.load(), self._day_end.rules, self._plan.seed)
+        wishes = self._also(day, honest, stands)
         self._memory.execute(
             "INSERT INTO demo.script (day, wishes) VALUES (%s, %s)", (day, json.dumps(wishes.to_json()))
         )

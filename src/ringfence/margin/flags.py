@@ -171,7 +171,7 @@ def _one_way(deals: list[Dealt], limits: Thresholds) -> list[Flag]:
         gained = sum(deal.gained_minor for deal in of_pair)
         sign = 1 if gained > 0 else -1
         same = sum(deal.gained_minor * sign > 0 for deal in of_pair)
-        off = sum(deal.off_minor for deal in of_pair) * 10_000 // max(1, sum(deal.value_minor for deal in of_pair))
+        off = _off_bps(of_pair)
         if (
             len(of_pair) < limits.one_way_days
             or same * 100 < limits.one_way_percent * len(of_pair)
@@ -192,6 +192,11 @@ def _one_way(deals: list[Dealt], limits: Thresholds) -> list[Flag]:
     return found
 
 
+def _off_bps(deals: list[Dealt]) -> int:
+    """How far the prices were from the settlement price on average, in hundredths of a percent."""
+    return sum(deal.off_minor for deal in deals) * 10_000 // max(1, sum(deal.value_minor for deal in deals))
+
+
 def _drained(deals: list[Dealt], money: dict[str, tuple[int, int]], limits: Thresholds) -> list[Flag]:
     gains: dict[str, Counter[str]] = defaultdict(Counter)
     when: dict[tuple[str, str], list[Dealt]] = defaultdict(list)
@@ -208,11 +213,22 @@ def _drained(deals: list[Dealt], money: dict[str, tuple[int, int]], limits: Thre
             continue
         other, most = max(positive.items(), key=lambda one: (one[1], one[0]))
         paid_in, taken_out = money.get(client, (0, 0))
-        beyond = max(0, taken_out - paid_in)
-        if most * 100 < limits.drained_percent * total or beyond * 100 < limits.drained_percent * most:
+        beyond, of_pair = max(0, taken_out - paid_in), when[client, other]
+        # At prices away from the market's it is enough that as much as the gain has gone out, whatever was paid in before.
+        gone = taken_out if _off_bps(of_pair) >= limits.off_market_bps else beyond
+        if most * 100 < limits.drained_percent * total or gone * 100 < limits.drained_percent * most:
             continue
-        of_pair = when[client, other]
-        share, out = most * 100 // total, grouped(beyond, _CNY)
+        share = most * 100 // total
+        if gone > beyond:
+            found.append(
+                Flag(
+                    "drained", client, other, "", of_pair[0].day, of_pair[-1].day, sum(deal.trades for deal in of_pair), most,
+                    f"{share} % of what it gained came from one client, away from the market's prices, and {grouped(taken_out, _CNY)} CNY has been taken out",
+                    f"盈利的 {share} % 来自同一客户且成交价偏离市价，已出金 {grouped(taken_out, _CNY)} CNY",
+                )
+            )  # fmt: skip
+            continue
+        out = grouped(beyond, _CNY)
         found.append(
             Flag(
                 "drained", client, other, "", of_pair[0].day, of_pair[-1].day, sum(deal.trades for deal in of_pair), beyond,

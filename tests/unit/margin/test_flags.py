@@ -61,6 +61,16 @@ def test_drained_is_gained_from_one_alone_and_taken_out() -> None:
     assert flags([*gains, deal(DAYS[2], "cy", "mule", 10, 0, gained=-20_000_00)], {"mule": (0, 90_000_00)}) == []
 
 
+def test_drained_away_from_the_market_is_seen_whatever_was_paid_in_before() -> None:
+    gains = [deal(DAYS[0], "ann", "mule", 10, 0, gained=-20_000_00, off_percent=4)]
+    [found] = flags(gains, {"mule": (500_000_00, 20_000_00)})
+    assert (found.pattern, found.amount_minor) == ("drained", 20_000_00)
+    assert "100 % of what it gained came from one client, away from the market's prices" in found.reason()
+    # Less than the gain has gone out; and at the market's prices what was paid in counts.
+    assert flags(gains, {"mule": (500_000_00, 15_000_00)}) == []
+    assert flags([gains[0]._replace(off_minor=0)], {"mule": (500_000_00, 20_000_00)}) == []
+
+
 def test_the_largest_comes_first() -> None:
     trip, larger = deal(DAYS[0], "ann", "bo", 1, 1, gained=5), deal(DAYS[0], "cy", "di", 1, 1, gained=-9)
     assert seen(flags([trip, larger], {})) == [("round-trip", "di", "cy"), ("round-trip", "ann", "bo")]
