@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ringfence.attack.books import DAY
 from ringfence.attack.story import Row, Story
-from ringfence.attack.world import DAY
 from ringfence.custody import EXCHANGE, Circle, Client, Exchange, Member, create_circle, take_over
 from ringfence.custody.clearing_bank import ClearingBank
 from ringfence.custody.report import Line, Report

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
+from ringfence.attack.books import DAY, NAMES, ONLOOKER
 from ringfence.attack.story import NotAsPlanned, Row, Story
-from ringfence.attack.wanted import FIRM
-from ringfence.attack.world import DAY, NAMES, ONLOOKER, Powerless, Walk, World
+from ringfence.attack.world import Powerless, Walk, World
 from ringfence.ledger import Binding, Caps, Refusal
 from ringfence.ring.closure import OTHER, VICTIM, Place
 
@@ -233,7 +233,7 @@ def unclaimed(trial: Trial) -> Row:
         world.attempt("exchange", ONLOOKER, asked)
     except Powerless as powerless:
         story.refused(
-            "exchange.attribute", "logins", f"as {powerless.login} the {FIRM} posts nothing.",
+            "exchange.attribute", "logins", f"as {powerless.login} the member posts nothing.",
             f"会员登录 {powerless.login} 不能记账。",
         )  # fmt: skip
     else:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ringfence.attack.scenario import Help, Scenario
-from ringfence.attack.wanted import BANK, FIRM, WANTED, Places, Wanted
+from ringfence.attack.wanted import BANK, WANTED, Places, Wanted
 from ringfence.ring import Ring
 from ringfence.ring.checks import is_operator
 from ringfence.ring.closure import FORGED, OTHER, VICTIM, Closure, Place, Step, Way
@@ -71,7 +71,7 @@ class Planning:
         """How the attack ends there: with nothing more to do, or by a route that leads on to X."""
         if wanted.target(self.places, target):
             yield None
-        elif wanted.onward and target.owner == FIRM:
+        elif wanted.onward and target.owner in self.places.firms:
             for name, route in self.ring.books[target.book].routes.items():
                 ends = self.ring.books[target.book].kinds[route.path[-1]]
                 if route.path[0] == target.kind and ends.owner == "client":
@@ -118,7 +118,9 @@ class Planning:
 
     def _few(self, whole: Group, helped: Help) -> bool:
         """A keeper helps alone, with one person of whoever keeps the book: not two of either."""
-        parties = Counter(party_of(one) for one in whole if not is_bound(one) and party_of(one) != FIRM)
+        parties = Counter(
+            party_of(one) for one in whole if not is_bound(one) and party_of(one) not in self.places.firms
+        )
         return helped != "keeper" or max(parties.values(), default=0) <= 1
 
     def _may(self, one: str, helped: Help, target: Place) -> bool:
@@ -131,7 +133,7 @@ class Planning:
             "bank": {BANK, *self._whose_name_is_on_pools()},
             "keeper": {target.owner, self.places.kept_by(target)},
         }
-        return party_of(one) in {FIRM, *helping.get(helped, set())}
+        return party_of(one) in {*self.places.firms, *helping.get(helped, set())}
 
     def _whose_name_is_on_pools(self) -> set[str]:
         return {place.owner for place in self.places.all() if self.places.is_pool(place)}

@@ -12,13 +12,14 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import NoReturn
 
+from ringfence.attack.books import ONLOOKER
 from ringfence.attack.forged import forged_statement
 from ringfence.attack.particular import ABOUT, PARTICULAR, Trial
 from ringfence.attack.plan import Plan, Planning
 from ringfence.attack.scenario import Scenario, scenarios
 from ringfence.attack.story import NotAsPlanned, Result, Row, Story
-from ringfence.attack.wanted import FIRM, WANTED
-from ringfence.attack.world import ONLOOKER, Powerless, Walk, World
+from ringfence.attack.wanted import WANTED
+from ringfence.attack.world import Powerless, Walk, World
 from ringfence.database import Store
 from ringfence.errors import BadInput
 from ringfence.money import UNITS, render, unit
@@ -269,8 +270,12 @@ class Trying:
             )  # fmt: skip
 
     def _firm(self) -> Group:
-        party = self._ring.parties[FIRM]
-        return frozenset(f"{FIRM}.{person}" for person in party.persons) or frozenset({FIRM})
+        """Everybody who stands in the middle."""
+        persons = {
+            f"{name}.{person}" for name in self._world.places.firms for person in self._ring.parties[name].persons
+        }
+        without = {name for name in self._world.places.firms if not self._ring.parties[name].persons}
+        return frozenset(persons | without)
 
     def _as_the_firm(self, source: Place) -> None:
         """The firm asks by itself, with the only login that it has there."""

@@ -14,7 +14,7 @@ from ringfence.ring import Ring
 from ringfence.ring.closure import OTHER, VICTIM, Place
 from ringfence.ring.ring import KindOfAccount
 
-FIRM, BANK = "member", "bank"
+BANK = "bank"
 
 
 class Places:
@@ -22,6 +22,8 @@ class Places:
 
     def __init__(self, ring: Ring) -> None:
         self.ring = ring
+        # Whoever stands in the middle: the firm of an attack, with all its persons.
+        self.firms = frozenset(ring.ring.intermediaries)
 
     def all(self) -> Iterator[Place]:
         """Every place: of a client's kind V's and X's."""
@@ -53,7 +55,7 @@ class Places:
     def is_pool(self, place: Place) -> bool:
         """Whether money or assets of several clients stand there together, or pass through the firm."""
         kind = self.kind(place)
-        return kind.circle or (kind.invariant == "zero" and kind.owner == FIRM)
+        return kind.circle or (kind.invariant == "zero" and kind.owner in self.firms)
 
     def is_claim(self, place: Place) -> bool:
         """Whether it says what a client is owed, while the money is in another book."""
@@ -75,7 +77,7 @@ class Places:
 
     def is_the_firms(self, place: Place) -> bool:
         """Whether it is the firm's own, or outside, where the firm has friends."""
-        return not self.is_pool(place) and (place.owner == FIRM or self.is_outside(place))
+        return not self.is_pool(place) and (place.owner in self.firms or self.is_outside(place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def _pool_at_the_bank(places: Places, place: Place) -> bool:
 
 
 def _settled_elsewhere(places: Places, place: Place) -> bool:
-    return places.is_of_clients(place) and places.is_money(place) and places.kept_by(place) not in (BANK, FIRM)
+    return places.is_of_clients(place) and places.is_money(place) and places.kept_by(place) not in {BANK, *places.firms}
 
 
 def _nominee(places: Places, place: Place) -> bool:

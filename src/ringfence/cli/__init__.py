@@ -36,6 +36,7 @@ from ringfence.cli import (
     person,
     ring,
     risk,
+    segregation,
     serve,
     settle,
     statement,
@@ -53,6 +54,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(verify.verify)
 app.command()(look_back.look_back)
+app.command()(segregation.segregation)
 app.command()(journal.journal)
 app.command()(journal.balances)
 app.command()(export.export)

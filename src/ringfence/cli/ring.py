@@ -23,7 +23,7 @@ def list_(language: LanguageOption = "en") -> None:
 
     said = spoken(language)
     for name in built_in():
-        typer.echo(f"{name:8}{load(name).ring.title.text(said)}")
+        typer.echo(f"{name:12} {load(name).ring.title.text(said)}")
 
 
 @app.command()

@@ -36,6 +36,7 @@ _KNOWN = (
     Unit("EUR", 2, "EUR", "euro", "欧元"),
     Unit("HKD", 2, "HKD", "Hong Kong dollar", "港元"),
     Unit("GBP", 2, "GBP", "pound sterling", "英镑"),
+    Unit("INR", 2, "INR", "Indian rupee", "印度卢比"),
     Unit("JPY", 0, "JPY", "Japanese yen", "日元"),
     Unit("CGB", 0, "bond", "Chinese government bond of 100 yuan", "国债(每张面值100元)"),
     Unit("AU9999", 3, "g", "gold 99.99 %", "黄金 Au99.99"),
