@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ringfence.cli.options import JsonOption, LanguageOption
+from ringfence.cli.options import JsonOption, LanguageOption, number_option
+
+if TYPE_CHECKING:
+    from ringfence.errors import Language
 
 app = typer.Typer(
     help="The declared circles: who takes part, and the only ways on which money can move.", no_args_is_help=True
@@ -131,3 +134,72 @@ def compare(
         typer.echo(compared(verdicts, said))
     if output is not None:
         typer.echo(f"drawn: {output}", err=True)
+
+
+_QUESTIONS: dict[str, dict[Language, str]] = {
+    "name": {"en": "What is the ring called? Lower-case letters, digits, hyphens", "zh": "封闭圈名称(小写字母、数字、连字符)"},
+    "title": {"en": "And in words?", "zh": "中文或英文标题"},
+    "intermediary": {"en": "Who stands in the middle, and must not be able to take anything?", "zh": "中间方是谁?其不得动用任何资金"},
+    "keeper": {
+        "en": "Who keeps each client's record: the bank that holds the money, or a platform apart from it? (bank, platform)",
+        "zh": "客户明细由谁登记:保管资金的银行,还是独立的平台?(bank、platform)",
+    },
+    "currency": {"en": "In which currency?", "zh": "币种"},
+    "fees": {"en": "Are fees charged?", "zh": "是否收取费用?"},
+    "days": {"en": "How many booking days does a changed account wait?", "zh": "变更账户须等待几个记账日?"},
+    "written": {"en": "written: {file}", "zh": "已写入:{file}"},
+    "next": {"en": "next: ringfence ring show {file}, ringfence ring check {file}", "zh": "接下来:ringfence ring show {file},ringfence ring check {file}"},
+}  # fmt: skip
+
+
+@app.command()
+def new(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where to write; what is there already is not replaced.")
+    ],
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What the ring is called.")] = None,
+    title: Annotated[str | None, typer.Option("--title", metavar="TEXT", help="And in words.")] = None,
+    intermediary: Annotated[
+        str | None, typer.Option("--intermediary", metavar="TEXT", help="Who stands in the middle.")
+    ] = None,
+    keeper: Annotated[
+        str | None, typer.Option("--keeper", metavar="WHO", help="Who keeps each client's record: bank or platform.")
+    ] = None,
+    currency: Annotated[str | None, typer.Option("--currency", metavar="CODE", help="Such as CNY.")] = None,
+    fees: Annotated[
+        bool | None, typer.Option("--fees/--no-fees", help="Whether fees are charged.", show_default=False)
+    ] = None,
+    days: Annotated[int | None, number_option("How many booking days a changed account waits.")] = None,
+    language: LanguageOption = "en",
+) -> None:
+    """Ask a few questions and write a commented ring that is closed to the intermediary, for you to read and change.
+
+    What is given as an option is not asked. Try: ringfence ring new mine.toml
+    """
+    from ringfence.cli.options import require_writable, spoken
+    from ringfence.errors import BadInput
+    from ringfence.ring import Answers, decide, headline, new_ring, parse
+
+    said = spoken(language)
+    if file.exists():
+        raise BadInput("FILE", str(file), "a file that is not there yet")
+    require_writable("FILE", file)
+
+    def ask(word: str, given: Any, usual: Any) -> Any:
+        return given if given is not None else typer.prompt(_QUESTIONS[word][said], default=usual)
+
+    answers = Answers(
+        name=ask("name", name, file.stem),
+        title=ask("title", title, file.stem),
+        intermediary=ask("intermediary", intermediary, "broker" if said == "en" else "中介"),
+        keeper=ask("keeper", keeper, "bank"),
+        currency=ask("currency", currency, "CNY"),
+        fees=typer.confirm(_QUESTIONS["fees"][said], default=True) if fees is None else fees,
+        cool_off_days=ask("days", days, 3),
+    )
+    text = new_ring(answers)
+    verdict = decide(parse(text, str(file)))
+    file.write_text(text, "utf-8")
+    typer.echo(_QUESTIONS["written"][said].format(file=file))
+    typer.echo(headline(verdict, said))
+    typer.echo(_QUESTIONS["next"][said].format(file=file))

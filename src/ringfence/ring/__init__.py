@@ -6,13 +6,16 @@ from ringfence.ring.compare import compared
 from ringfence.ring.compare_draw import draw_compared
 from ringfence.ring.draw import draw
 from ringfence.ring.explain import explain
+from ringfence.ring.new import KEEPERS, Answers, new_ring
 from ringfence.ring.powers import Hand, powers
 from ringfence.ring.reading import MODELS, built_in, controls_taken_out, left_out, load, parse
 from ringfence.ring.report import ToldFinding, as_document, headline, tell, told
 from ringfence.ring.ring import Book, Ring
 
 __all__ = [
+    "KEEPERS",
     "MODELS",
+    "Answers",
     "Book",
     "Finding",
     "Hand",
@@ -31,6 +34,7 @@ __all__ = [
     "headline",
     "left_out",
     "load",
+    "new_ring",
     "parse",
     "powers",
     "tell",

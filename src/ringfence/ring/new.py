@@ -17,6 +17,10 @@ from ringfence.errors import BadInput
 from ringfence.money import UNITS
 
 Keeper = Literal["bank", "platform"]
+_FEE_PAPERS: dict[Keeper, str] = {
+    "bank": ', "fees-charged", "fees-out", "fee-schedule"',
+    "platform": ', "fee-order", "bank-paid-fees", "fee-schedule"',
+}
 KEEPERS: tuple[Keeper, ...] = ("bank", "platform")
 
 
@@ -61,5 +65,5 @@ def new_ring(answers: Answers) -> str:
         intermediary=answers.intermediary.strip(),
         currency=answers.currency,
         days=answers.cool_off_days,
-        fees_sees=', "fee-order", "bank-paid-fees"' if answers.fees else "",
+        fees_sees=_FEE_PAPERS[answers.keeper] if answers.fees else "",
     )
