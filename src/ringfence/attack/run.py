@@ -158,7 +158,7 @@ class Trying:
         amount = self._shown_amount(walk)
         self._say(
             f"{name}: {amount} from {walk.source.kind} to {walk.target.kind}, asked by {asker}, {who}.",
-            f"{name}:{amount} 自 {walk.source.kind} 至 {walk.target.kind},由 {asker} 发起,{wer}。",
+            f"{name}：{amount} 自 {walk.source.kind} 至 {walk.target.kind}，由 {asker} 发起，{wer}。",
         )
 
     def _why(
@@ -177,7 +177,7 @@ class Trying:
             f"{paper} made by {who}" if who else f"{paper} reports what was wrong before" for paper, who in made
         )
         zh = ";".join(f"{paper} 系 {who} 所制" if who else f"{paper} 如实报告前述不实一笔" for paper, who in made)
-        return f"who is honest and has a genuine-looking paper: {en}", f"其人诚实,凭证看似真实:{zh}"
+        return f"who is honest and has a genuine-looking paper: {en}", f"其人诚实，凭证看似真实：{zh}"
 
     def put_back(self, plan: Plan) -> None:
         """What comes after the last step: on to X, or back; and X withdraws. Errors: NotAsPlanned."""
@@ -195,7 +195,7 @@ class Trying:
             on = name == plan.onward
             self._say(
                 f"{name}: {self._shown_amount(walk)} {'on to X' if on else 'back before the count'}.",
-                f"{name}:{self._shown_amount(walk)} {'转入客户X' if on else '于盘点前划回'}。",
+                f"{name}：{self._shown_amount(walk)} {'转入客户X' if on else '于盘点前划回'}。",
             )
 
         if WANTED[self._scenario.wants].onward and self._world.places.is_claim(last):
@@ -224,7 +224,7 @@ class Trying:
                             self._fail(str(refused))
                     self._say(
                         f"{of}.{paying}, {claim.book}.{name}: X withdraws it like any client, and it is gone.",
-                        f"{of}.{paying}、{claim.book}.{name}:客户X照常出金,资金流出。",
+                        f"{of}.{paying}、{claim.book}.{name}：客户X照常出金，资金流出。",
                     )
                     return
 

@@ -39,7 +39,7 @@ class NotAsPlanned(RingfenceError):
     code = "not-as-planned"
     template: ClassVar[dict[Language, str]] = {
         "en": "{attack} in ring {ring}: the checker says that it goes through, the books say: {detail}",
-        "zh": "封闭圈 {ring} 的 {attack}:校验判定可行,而账簿拒绝:{detail}",
+        "zh": "封闭圈 {ring} 的 {attack}：校验判定可行，而账簿拒绝：{detail}",
     }
 
 

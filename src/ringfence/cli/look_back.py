@@ -22,16 +22,16 @@ _WORDS: dict[str, dict[Language, str]] = {
     },
     "bank": {
         "en": "{bank}: {instants:,} instants from {first} to {last}",
-        "zh": "{bank}:{first} 至 {last} 共 {instants:,} 个时点",
+        "zh": "{bank}：{first} 至 {last} 共 {instants:,} 个时点",
     },
-    "random": {"en": "  at random instants: nothing short", "zh": "  随机时点:无短缺"},
-    "short": {"en": "  ✗ {at}: {short} CNY short", "zh": "  ✗ {at}:短缺 {short} CNY"},
+    "random": {"en": "  at random instants: nothing short", "zh": "  随机时点：无短缺"},
+    "short": {"en": "  ✗ {at}: {short} CNY short", "zh": "  ✗ {at}：短缺 {short} CNY"},
     "least": {
         "en": "  {month}: least on {day}: {held} CNY held, {owed} owed, {short} short",
-        "zh": "  {month}:最低为 {day}:存放 {held} CNY,应付 {owed},短缺 {short}",
+        "zh": "  {month}：最低为 {day}：存放 {held} CNY，应付 {owed}，短缺 {short}",
     },
     "passing": {"en": "  transit was never anything but zero", "zh": "  过渡账户从未不为零"},
-    "stayed": {"en": "  ✗ transit was not zero at {count} instants, first at {at}", "zh": "  ✗ 过渡账户于 {count} 个时点不为零,首次 {at}"},
+    "stayed": {"en": "  ✗ transit was not zero at {count} instants, first at {at}", "zh": "  ✗ 过渡账户于 {count} 个时点不为零，首次 {at}"},
     "nothing": {"en": "  nothing has moved yet", "zh": "  尚无资金变动"},
 }  # fmt: skip
 

@@ -137,18 +137,18 @@ def compare(
 
 
 _QUESTIONS: dict[str, dict[Language, str]] = {
-    "name": {"en": "What is the ring called? Lower-case letters, digits, hyphens", "zh": "封闭圈名称(小写字母、数字、连字符)"},
+    "name": {"en": "What is the ring called? Lower-case letters, digits, hyphens", "zh": "封闭圈名称（小写字母、数字、连字符）"},
     "title": {"en": "And in words?", "zh": "中文或英文标题"},
-    "intermediary": {"en": "Who stands in the middle, and must not be able to take anything?", "zh": "中间方是谁?其不得动用任何资金"},
+    "intermediary": {"en": "Who stands in the middle, and must not be able to take anything?", "zh": "中间方是谁？其不得动用任何资金"},
     "keeper": {
         "en": "Who keeps each client's record: the bank that holds the money, or a platform apart from it? (bank, platform)",
-        "zh": "客户明细由谁登记:保管资金的银行,还是独立的平台?(bank、platform)",
+        "zh": "客户明细由谁登记：保管资金的银行，还是独立的平台？（bank、platform）",
     },
     "currency": {"en": "In which currency?", "zh": "币种"},
-    "fees": {"en": "Are fees charged?", "zh": "是否收取费用?"},
-    "days": {"en": "How many booking days does a changed account wait?", "zh": "变更账户须等待几个记账日?"},
-    "written": {"en": "written: {file}", "zh": "已写入:{file}"},
-    "next": {"en": "next: ringfence ring show {file}, ringfence ring check {file}", "zh": "接下来:ringfence ring show {file},ringfence ring check {file}"},
+    "fees": {"en": "Are fees charged?", "zh": "是否收取费用？"},
+    "days": {"en": "How many booking days does a changed account wait?", "zh": "变更账户须等待几个记账日？"},
+    "written": {"en": "written: {file}", "zh": "已写入：{file}"},
+    "next": {"en": "next: ringfence ring show {file}, ringfence ring check {file}", "zh": "接下来：ringfence ring show {file}，ringfence ring check {file}"},
 }  # fmt: skip
 
 

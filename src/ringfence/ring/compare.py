@@ -25,7 +25,7 @@ _WORDS: dict[str, dict[Language, str]] = {
     "title": {"en": "WHO WOULD HAVE TO CONSPIRE, RING BY RING", "zh": "各封闭圈作案所需的最小合谋"},
     "how": {
         "en": "Counted in persons of each party (×2: two of them), the smallest coalitions only; X is another client who conspires.",
-        "zh": "按各方人数计(×2 即两人),仅列最小者;X 为参与合谋的另一客户。",
+        "zh": "按各方人数计（×2 即两人），仅列最小者；X 为参与合谋的另一客户。",
     },
     "take": {"en": "take", "zh": "取走"},
     "lose": {"en": "lose to others", "zh": "使流失"},

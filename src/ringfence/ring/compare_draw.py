@@ -22,12 +22,12 @@ NAMES, HEAD, ROW, LINE = 142, 92, 17, 16
 NARROW_AND_WIDE = 7, 12
 
 _WORDS: dict[str, dict[Language, str]] = {
-    "take": {"en": "take: ", "zh": "取走:"},
-    "hide": {"en": "take unseen: ", "zh": "取走且不显:"},
+    "take": {"en": "take: ", "zh": "取走："},
+    "hide": {"en": "take unseen: ", "zh": "取走且不显："},
     "nobody": {"en": "nobody", "zh": "无人能做到"},
     "legend": {
         "en": "■ and a thick arrow: a route by which an intermediary takes client money alone. Tinted: what is the clients'.",
-        "zh": "■ 与粗箭头:中介可单独取走客户资金的通路。底色部分为客户资金。",
+        "zh": "■ 与粗箭头：中介可单独取走客户资金的通路。底色部分为客户资金。",
     },
 }
 _STYLE = """
