@@ -142,7 +142,7 @@ def test_a_clients_own_signature_on_its_orders_ends_the_member_with_the_mule() -
     assert frozenset({"exchange.settlement", X}) in coalitions(signed.takes)
 
 
-def test_one_bad_route_among_twenty_opens_the_ring_and_the_path_is_told() -> None:
+def test_one_bad_route_among_thirty_opens_the_ring_and_the_path_is_told() -> None:
     bad = """
 [books.bank.routes.sweep]
 path = "exchange-client-money > member-own"
