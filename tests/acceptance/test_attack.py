@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from ringfence import ring
 from ringfence.attack import ATTACKS, Row, as_rows, attack, scenarios, story, table
+from ringfence.attack.books import ledger_name
 from ringfence.attack.plan import Planning
 from ringfence.attack.run import Trying
 from ringfence.attack.story import NotAsPlanned
@@ -238,6 +239,13 @@ def test_all_attacks_are_told_in_both_languages_with_the_words_of_the_source() -
         for words in (scenario.title, scenario.actor, scenario.steps, scenario.expected, scenario.detected):
             assert words.en
             assert words.zh
+
+
+def test_the_books_of_a_ring_with_a_long_name_stay_apart() -> None:
+    names = [ledger_name("my-payment-app-of-the-year-2026_S1", book) for book in ("bank", "records", "exchange")]
+    assert len(set(names)) == 3
+    assert all(len(name) <= 41 and name.startswith("r_my_payment_app") for name in names)
+    assert ledger_name("sge_S1", "bank") == "r_sge_s1_bank"
 
 
 def test_the_table_has_a_row_for_each_attack_and_a_column_for_each_ring() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Self
@@ -21,6 +23,7 @@ DAY = datetime.date(2020, 3, 6)
 NAMES = {VICTIM: "v", OTHER: "x"}
 # The firm's login that reads and can do nothing else, in every book that is not its own.
 ONLOOKER = "onlooker"
+LONGEST_NAME = 41
 BROUGHT_MINOR = 100_000_000_00
 
 
@@ -37,7 +40,7 @@ class Books:
         self._opened = ExitStack()
         self._ledgers: dict[tuple[str, str], Ledger] = {}
         self._posted = 0
-        self._batches: dict[str, int] = {}
+        self._batches: Counter[str] = Counter()
         self._left_out = left_out
         self._names = {book: ledger_name(prefix, book) for book in ring.books}
         for name, book in ring.books.items():
@@ -69,19 +72,15 @@ class Books:
 
     def _register(self, name: str, book: Book) -> None:
         registrar = self.login(name, book.registers)
-        firms = [role for role in self.ring.parties if role == "member"]
-        others = [role for role in self.ring.parties if role not in ("client", "member")]
-        clients = [Party(NAMES[one], "client", "member" if firms else None, f"id-{NAMES[one]}") for one in NAMES]
+        member = "member" if "member" in self.ring.parties else None
+        clients = [Party(name, "client", member, f"id-{name}") for name in NAMES.values()]
         registrar.register(
-            parties=[
-                *(Party(role, role) for role in (*others, *firms)),
-                *(clients if "client" in self.ring.parties else []),
-            ],
+            parties=[*(Party(name, name) for name in self.ring.parties if name != "client"), *clients],
             accounts=[
                 (AccountName(kind, NAMES.get(owner, owner), unit), self._number(name, kind, owner, unit))
                 for kind, declared in book.kinds.items()
                 for owner in ((VICTIM, OTHER) if declared.owner == "client" else (declared.owner,))
-                for unit in declared.units or book.units
+                for unit in book.units_of(kind)
             ],
         )
         if book.confirms is not None and book.knows_clients:
@@ -124,7 +123,7 @@ class Books:
     def _number(self, book: str, kind: str, owner: str, unit: str) -> str | None:
         """The number of a client's bank account: of its first kind in a book where the money itself is."""
         declared = self.ring.books[book]
-        if owner not in NAMES or any(one.mirrors for one in declared.kinds.values()) or unit != declared.units[0]:
+        if owner not in NAMES or declared.keeps_claims or unit != declared.units[0]:
             return None
         first = next(name for name, one in declared.kinds.items() if one.owner == "client")
         return f"62-{NAMES[owner]}" if kind == first else None
@@ -137,6 +136,8 @@ class Books:
 
 
 def ledger_name(prefix: str, book: str) -> str:
-    """A name that the database takes."""
+    """A name that the database takes; two long ones that begin alike stay two."""
     name = re.sub("[^a-z0-9_]", "_", f"r_{prefix}_{book}".lower())
-    return name[:41]
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -13,10 +13,10 @@ from ringfence.attack.story import Row, Story
 from ringfence.custody import EXCHANGE, Circle, Client, Exchange, Member, create_circle, take_over
 from ringfence.custody.clearing_bank import ClearingBank
 from ringfence.custody.report import Line, Report
-from ringfence.custody.requests import SCHEMA
+from ringfence.custody.requests import SCHEMA, public_half
 from ringfence.database import Store, drop_ledger, ledgers
 from ringfence.errors import BadInput
-from ringfence.links import Correspondent, Letter, LetterBox, LetterRefused, trust
+from ringfence.links import Correspondent, Letter, LetterBox, LetterRefused, letters_schema, trust
 from ringfence.money import render, unit
 from ringfence.ring import Ring
 
@@ -44,7 +44,7 @@ def forged_statement(store: Store, ring: Ring, attack: str, *, believed: bool) -
     with _circle(store, ring) as circle:
         impostor = Impostor()
         if believed:
-            trust(store, EXCHANGE, Correspondent(BANK, impostor.key.public_key().public_bytes_raw(), ""))
+            trust(store, EXCHANGE, Correspondent(BANK, public_half(impostor.key), ""))
         forged = {BANK: ClearingBank(BANK, LetterBox(store, EXCHANGE), impostor)}
         before = circle.clerk.balances("client-cash")["x"]
         with Exchange(store, forged) as exchange:
@@ -65,10 +65,11 @@ def forged_statement(store: Store, ring: Ring, attack: str, *, believed: bool) -
 
 @contextlib.contextmanager
 def _circle(store: Store, ring: Ring) -> Iterator[Circle]:
-    """A circle of one bank, one member and the client X, gone afterwards. Errors: BadInput where the store has an exchange."""
+    """A circle of one bank, one member and the client X, gone afterwards. Errors: BadInput where the store has one of its books."""
     with store.connect() as administrator:
-        if EXCHANGE in ledgers(administrator):
-            raise BadInput("store", store.where, "one without an exchange: the attack makes its own, and deletes it")
+        if {EXCHANGE, BANK} & set(ledgers(administrator)):
+            right = "one without an exchange and a bank: the attack makes its own, and deletes them"
+            raise BadInput("store", store.where, right)
     try:
         create_circle(store, ring, (BANK,))
         with Circle(store, (BANK,)) as circle:
@@ -77,5 +78,5 @@ def _circle(store: Store, ring: Ring) -> Iterator[Circle]:
             yield circle
     finally:
         with store.connect() as administrator:
-            for name in (EXCHANGE, BANK, f"{EXCHANGE}_letters", f"{BANK}_letters", SCHEMA):
+            for name in (EXCHANGE, BANK, letters_schema(EXCHANGE), letters_schema(BANK), SCHEMA):
                 drop_ledger(administrator, name)

@@ -6,7 +6,6 @@ control that stands on it. Where one of its steps goes through, the attack has g
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -34,6 +33,13 @@ class Trial:
         """Everything was refused."""
         return self.story.row(self.attack, "refused")
 
+    def went_through(self, step: str, refusal: Refusal | None, kind: str, en: str, zh: str) -> Row | None:
+        """None where `step` was refused, which is told; else it went through, and the attack is over. `kind` is as in by_kernel."""
+        if refusal is None:
+            return self.through(step, en, zh)
+        self.story.by_kernel(step, refusal, kind)
+        return None
+
     def through(self, step: str, en: str, zh: str) -> Row:
         """This step went through, and so the attack."""
         self.story.step = step
@@ -60,15 +66,17 @@ def insider(trial: Trial) -> Row:
 
     asked = Walk("exchange", "withdrawal", VICTIM, claim, mirror, 10_000 * YUAN)
     refusal = world.attempt("exchange", clerk, asked, payee=f"62-{NAMES[OTHER]}")
-    if refusal is None:
-        return trial.through(step, "held for a payment to another's account.", "已冻结，拟付他人账户。")
-    story.by_kernel(step, refusal, "exchange.client-cash")
+    if row := trial.went_through(
+        step, refusal, "exchange.client-cash", "held for a payment to another's account.", "已冻结，拟付他人账户。"
+    ):
+        return row
 
     world.limit("exchange", "withdrawal", Caps(per_item_minor=50_000 * YUAN))
     refusal = world.attempt("exchange", clerk, replace(asked, amount_minor=60_000 * YUAN))
-    if refusal is None:
-        return trial.through(step, "held beyond what one person may let pass.", "超过单人权限仍已冻结。")
-    story.by_kernel(step, refusal, "exchange.client-cash")
+    if row := trial.went_through(
+        step, refusal, "exchange.client-cash", "held beyond what one person may let pass.", "超过单人权限仍已冻结。"
+    ):
+        return row
 
     ledger = world.login("exchange", clerk)
     try:
@@ -85,9 +93,14 @@ def insider(trial: Trial) -> Row:
     paying = world.ring.books["bank"].routes["withdrawal"].asks
     pool, account = trial.place("bank", "exchange-client-money"), trial.place("bank", "client-bank", VICTIM)
     refusal = world.attempt("bank", paying, Walk("bank", "withdrawal", VICTIM, pool, account, 10_000 * YUAN), day=DAY)
-    if refusal is None:
-        return trial.through("bank.withdrawal", f"dated into {DAY}, which is closed.", f"记入已关之日 {DAY}。")
-    story.by_kernel("bank.withdrawal", refusal, "bank.exchange-client-money")
+    if row := trial.went_through(
+        "bank.withdrawal",
+        refusal,
+        "bank.exchange-client-money",
+        f"dated into {DAY}, which is closed.",
+        f"记入已关之日 {DAY}。",
+    ):
+        return row
     return trial.refused()
 
 
@@ -100,18 +113,18 @@ def repeated(trial: Trial) -> Row:
     asked = Walk("exchange", "deposit", VICTIM, trial.place("exchange", "bank-cash"), claim, 1_000 * YUAN)
     before = world.balance(claim)
     instruction = replace(world.instruction(asked), key="bank:serial:1")
-    asker = world.ring.books["exchange"].routes["deposit"].asks
     for _ in range(2):
-        world.post("exchange", asker, instruction)
+        world.post(asked, instruction)
     if world.balance(claim) != before + 1_000 * YUAN:
         return trial.through("exchange.deposit", "booked twice.", "重复入账。")
     story.refused(
         "exchange.deposit", "keys", "the same again changed nothing.", "相同报文重发，未再入账。"
     )  # fmt: skip
-    refusal = world.post("exchange", asker, replace(instruction, amount_minor=2_000 * YUAN)).refusal
-    if refusal is None:
-        return trial.through("exchange.deposit", "another amount under the same key.", "同键异额已入账。")
-    story.by_kernel("exchange.deposit", refusal, "exchange.bank-cash")
+    refusal = world.post(asked, replace(instruction, amount_minor=2_000 * YUAN)).refusal
+    if row := trial.went_through(
+        "exchange.deposit", refusal, "exchange.bank-cash", "another amount under the same key.", "同键异额已入账。"
+    ):
+        return row
     return trial.refused()
 
 
@@ -126,13 +139,12 @@ def race(trial: Trial) -> Row:
     ]
     short = None
     for _ in range(ROUNDS):
-        together = threading.Barrier(len(asks))
-        outcomes = world.at_once(asks, together)
+        outcomes = world.at_once(asks)
         held = [outcome for outcome in outcomes if outcome.refusal is None]
         if len(held) == len(asks):
             return trial.through("exchange.order", "both were held.", "两笔均已冻结。")
         short = next(outcome.refusal for outcome in outcomes if outcome.refusal)
-        world.release("exchange", held[0])
+        trial.must(world.release("exchange", held[0]))
     if short is not None:
         story.by_kernel(f"exchange.{short.instruction.route}", short, "exchange.client-cash")
     story.say(f"{ROUNDS} times at once: one of the two each time.", f"同时提交 {ROUNDS} 次：每次只成其一。")
@@ -241,11 +253,14 @@ def unclaimed(trial: Trial) -> Row:
     refusal = world.attempt(
         "exchange", world.ring.books["exchange"].routes["attribute"].asks, asked, payee=f"62-{NAMES[VICTIM]}"
     )
-    if refusal is None:
-        return trial.through(
-            "exchange.attribute", "it is X's now, and came from another's account.", "已归入客户X，而款项来自他人账户。"
-        )
-    story.by_kernel("exchange.attribute", refusal, "exchange.suspense")
+    if row := trial.went_through(
+        "exchange.attribute",
+        refusal,
+        "exchange.suspense",
+        "it is X's now, and came from another's account.",
+        "已归入客户X，而款项来自他人账户。",
+    ):
+        return row
     return trial.refused()
 
 
@@ -260,9 +275,14 @@ def fractions(trial: Trial) -> Row:
     )
     trial.must(paid)
     refusal = world.attempt("exchange", settlement, Walk("exchange", "left-over", VICTIM, run, rounding, 10_000))
-    if refusal is None:
-        return trial.through("exchange.left-over", "a fee of 100.00 is called a rounding.", "100.00 元费用被当作尾差。")
-    story.by_kernel("exchange.left-over", refusal, "exchange.deferral")
+    if row := trial.went_through(
+        "exchange.left-over",
+        refusal,
+        "exchange.deferral",
+        "a fee of 100.00 is called a rounding.",
+        "100.00 元费用被当作尾差。",
+    ):
+        return row
     for amount, route, target in (
         (9_993, "deferred-received", trial.place("exchange", "client-cash", OTHER)),
         (7, "left-over", rounding),
@@ -282,9 +302,8 @@ def fractions(trial: Trial) -> Row:
         settlement,
         Walk("exchange", "skim", OTHER, rounding, trial.place("exchange", "client-cash", OTHER), 7),
     )
-    if refusal is None:
-        return trial.through("exchange.skim", "seven fen to X.", "七分归客户X。")
-    story.by_kernel("exchange.skim", refusal, "exchange.rounding")
+    if row := trial.went_through("exchange.skim", refusal, "exchange.rounding", "seven fen to X.", "七分归客户X。"):
+        return row
     return trial.refused()
 
 

@@ -6,7 +6,7 @@ The plan is only a plan: `run` carries it out on real books, as far as the books
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ringfence.attack.scenario import Help, Scenario
@@ -14,7 +14,6 @@ from ringfence.attack.wanted import BANK, WANTED, Places, Wanted
 from ringfence.ring import Ring
 from ringfence.ring.checks import is_operator
 from ringfence.ring.closure import FORGED, OTHER, VICTIM, Closure, Place, Step, Way
-from ringfence.ring.ring import RouteOfBook
 from ringfence.ring.who import Group, groups, is_bound, party_of
 
 
@@ -79,19 +78,21 @@ class Planning:
 
     def _with_help(self, wanted: Wanted, helped: Help, way: Way, target: Place, onward: str | None) -> Iterator[Plan]:
         steps = tuple(dict.fromkeys(way.steps()))
-        if wanted.plainly and any(self.pledges(step) for step in steps):
+        if wanted.plainly and any(self._pledges(step) for step in steps):
             return
         if wanted.plainly and helped == "alone" and self._tells_a_reason(steps):
             return
-        conspirators = self._closure.coalition(way)
+        back = self._way_back(steps[0].source, target) if wanted.back else None
+        if wanted.back and back is None:
+            return
+        conspirators = self._closure.coalition(way) | (self._opened(target) if helped == "keeper" else frozenset())
+        helping = self.places.firms | self._helping(helped, target)
         for straw in self._straws(wanted, target, helped, onward):
-            whole = (conspirators | straw) - ({OTHER} if straw else set())
-            opened = self._opened(target)
-            whole |= opened if helped == "keeper" else frozenset()
-            if not all(self._may(one, helped, target) for one in whole) or not self._few(whole, helped):
-                continue
-            back = self._way_back(steps[0].source, target) if wanted.back else None
-            if wanted.back and back is None:
+            whole = (conspirators - {OTHER}) | straw if straw else conspirators
+            persons = [one for one in whole if not is_bound(one)]
+            if any(is_operator(one) or party_of(one) not in helping for one in persons) or not self._few(
+                persons, helped
+            ):
                 continue
             shown = self._shown(way, whole, within_the_day=wanted.within_the_day)
             if wanted.back and shown:
@@ -116,37 +117,26 @@ class Planning:
         persons = self.ring.parties[kind.owner].persons if kind.owner in self.ring.parties else {}
         return frozenset({f"{kind.owner}.{next(iter(persons))}"}) if persons else frozenset()
 
-    def _few(self, whole: Group, helped: Help) -> bool:
+    def _few(self, persons: Iterable[str], helped: Help) -> bool:
         """A keeper helps alone, with one person of whoever keeps the book: not two of either."""
-        parties = Counter(
-            party_of(one) for one in whole if not is_bound(one) and party_of(one) not in self.places.firms
-        )
+        parties = Counter(party for party in map(party_of, persons) if party not in self.places.firms)
         return helped != "keeper" or max(parties.values(), default=0) <= 1
 
-    def _may(self, one: str, helped: Help, target: Place) -> bool:
-        if is_bound(one):
-            return True
-        if is_operator(one):
-            return False
-        helping = {
-            "mule": {OTHER},
-            "bank": {BANK, *self._whose_name_is_on_pools()},
-            "keeper": {target.owner, self.places.kept_by(target)},
-        }
-        return party_of(one) in {*self.places.firms, *helping.get(helped, set())}
+    def _helping(self, helped: Help, target: Place) -> Group:
+        """The parties that help the firm."""
+        match helped:
+            case "mule":
+                return frozenset({OTHER})
+            case "bank":
+                return frozenset({BANK, *(place.owner for place in self.places.all() if self.places.is_pool(place))})
+            case "keeper":
+                return frozenset({target.owner, self.places.kept_by(target)})
+        return frozenset()
 
-    def _whose_name_is_on_pools(self) -> set[str]:
-        return {place.owner for place in self.places.all() if self.places.is_pool(place)}
-
-    def pledges(self, step: Step) -> bool:
+    def _pledges(self, step: Step) -> bool:
         """Whether it is the route of a lien."""
         book, _, route = step.route.partition(".")
         return any(kind.pledge == route for kind in self.ring.books[book].kinds.values())
-
-    def route(self, name: str) -> RouteOfBook:
-        """What is declared of `book.route`."""
-        book, _, route = name.partition(".")
-        return self.ring.books[book].routes[route]
 
     def _tells_a_reason(self, steps: tuple[Step, ...]) -> bool:
         papers = (

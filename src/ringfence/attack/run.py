@@ -50,7 +50,7 @@ def attack(
     if not (planning.has_meaning(scenario) if scenario.wants else set(ABOUT) <= places):
         return _no_meaning(ring, name)
     if scenario.tries == "forged-statement":
-        return forged_statement(store, ring, name, believed="equation" not in ring.records)
+        return forged_statement(store, ring, name, believed="letters" not in ring.records)
     with World(store, ring, f"{prefix or ring.ring.name}_{name}", left_out) as world:
         world.fill()
         if scenario.tries:
@@ -73,11 +73,7 @@ class Trying:
     def __init__(self, world: World, planning: Planning, name: str, scenario: Scenario) -> None:
         self._world, self._planning, self._name, self._scenario = world, planning, name, scenario
         self._ring = world.ring
-        self._before = world.difference_minor()
-        self._story = Story(world.ring, world.difference_minor, worst=self._before)
-
-    def _say(self, en: str, zh: str) -> None:
-        self._story.say(en, zh)
+        self._story = Story(world.ring, world.difference_minor)
 
     def _amount(self, source: Place, target: Place | None = None) -> int:
         """In the minor part of what goes from there to there."""
@@ -92,9 +88,9 @@ class Trying:
         self.put_back(plan)
         outcome: Result = "detected" if plan.shown else "through"
         if plan.shown:
-            self._say(f"It is seen by {', '.join(plan.shown)}.", f"可由 {'、'.join(plan.shown)} 发现。")
+            self._story.say(f"It is seen by {', '.join(plan.shown)}.", f"可由 {'、'.join(plan.shown)} 发现。")
         else:
-            self._say("No record shows it that they could not silence.", "凡能显示此事的记录均可被其隐瞒。")
+            self._story.say("No record shows it that they could not silence.", "凡能显示此事的记录均可被其隐瞒。")
         self._story.step = plan.steps[-1].route
         return replace(
             self._story.row(self._name, outcome), help=plan.help, bounds=tuple(sorted(plan.bounds)), shown=plan.shown,
@@ -108,7 +104,7 @@ class Trying:
         before = self._world.balance(last, code)
         if plan.straw and OTHER not in plan.straw:
             opened = " + ".join(sorted(plan.straw))
-            self._say(f"{opened} opens an account for a nominee, X.", f"{opened} 为名义客户X开户。")
+            self._story.say(f"{opened} opens an account for a nominee, X.", f"{opened} 为名义客户X开户。")
         for step in plan.steps:
             self._feed(step, plan)
             self._walk(step, plan)
@@ -118,6 +114,12 @@ class Trying:
 
     def _fail(self, detail: str) -> NoReturn:
         raise NotAsPlanned(ring=self._ring.ring.name, attack=self._name, detail=detail)
+
+    def _must(self, walk: Walk) -> None:
+        """Walk it. Errors: NotAsPlanned, where the books refuse it."""
+        refused = self._world.walk(walk)
+        if refused is not None:
+            self._fail(str(refused))
 
     def _feed(self, step: Step, plan: Plan) -> None:
         """What leaves a run must have come into it: from V, on the other side of the same paper."""
@@ -133,7 +135,7 @@ class Trying:
                 route.path[-1] == step.source.kind
                 and papers & set(route.proofs)
                 and begins.invariant == "non-negative"
-                and code in (begins.units or book.units)
+                and code in book.units_of(route.path[0])
             ):
                 walk = replace(
                     self._world.honestly(step.source.book, name, 0), amount_minor=self._amount(step.source, step.target)
@@ -148,15 +150,13 @@ class Trying:
         self._go(walk, step.route, plan, step.papers)
 
     def _go(self, walk: Walk, name: str, plan: Plan, papers: tuple[tuple[str, str], ...]) -> None:
-        route = self._planning.route(name)
+        route = self._ring.route(name)
         book = self._ring.books[walk.book]
-        refused = self._world.walk(walk)
-        if refused is not None:
-            self._fail(str(refused))
+        self._must(walk)
         asker = f"{book.kept_by}.{route.asks}"
         who, wer = self._why(asker, f"{book.kept_by}.{route.finishes}", OTHER, papers, plan.conspirators)
         amount = self._shown_amount(walk)
-        self._say(
+        self._story.say(
             f"{name}: {amount} from {walk.source.kind} to {walk.target.kind}, asked by {asker}, {who}.",
             f"{name}：{amount} 自 {walk.source.kind} 至 {walk.target.kind}，由 {asker} 发起，{wer}。",
         )
@@ -185,15 +185,13 @@ class Trying:
         for name in (plan.onward, plan.back):
             if name is None:
                 continue
-            route = self._planning.route(name)
+            route = self._ring.route(name)
             ends = self._ring.books[last.book].kinds[route.path[-1]]
             target = Place(last.book, route.path[-1], OTHER if ends.owner == "client" else ends.owner)
             walk = Walk(last.book, name.partition(".")[2], OTHER, last, target, self._amount(last))
-            refused = self._world.walk(walk)
-            if refused is not None:
-                self._fail(str(refused))
+            self._must(walk)
             on = name == plan.onward
-            self._say(
+            self._story.say(
                 f"{name}: {self._shown_amount(walk)} {'on to X' if on else 'back before the count'}.",
                 f"{name}：{self._shown_amount(walk)} {'转入客户X' if on else '于盘点前划回'}。",
             )
@@ -219,10 +217,8 @@ class Trying:
                         Walk(of, paying, OTHER, source, target, amount),
                         Walk(claim.book, name, OTHER, claim, claimed, amount),
                     ):
-                        refused = self._world.walk(walk)
-                        if refused is not None:
-                            self._fail(str(refused))
-                    self._say(
+                        self._must(walk)
+                    self._story.say(
                         f"{of}.{paying}, {claim.book}.{name}: X withdraws it like any client, and it is gone.",
                         f"{of}.{paying}、{claim.book}.{name}：客户X照常出金，资金流出。",
                     )
@@ -336,7 +332,7 @@ class Trying:
         walk = self._world.honestly(source.book, name, self._amount(source))
         refused = self._world.walk(replace(walk, client=about, source=source, confirmed=False))
         if refused is None:
-            self._say(
+            self._story.say(
                 f"{step}: goes through, and nowhere that the firm wants it.", f"{step}：可行，但所到之处并非公司所图。"
             )
         else:

@@ -88,6 +88,9 @@ class Story:
     step: str = ""
     worst: int = 0
 
+    def __post_init__(self) -> None:
+        self.worst = self.difference()
+
     def say(self, en: str, zh: str) -> None:
         """Tell what has just happened, and look at the money equation."""
         self.lines.append(Told(en, zh))

@@ -38,7 +38,7 @@ class Places:
 
     def units(self, place: Place) -> list[str]:
         """In what it is kept."""
-        return self.kind(place).units or self.ring.books[place.book].units
+        return self.ring.books[place.book].units_of(place.kind)
 
     def common_unit(self, source: Place, target: Place) -> str:
         """In what value goes from there to there; the first where it may be several."""
@@ -46,7 +46,7 @@ class Places:
 
     def is_money(self, place: Place) -> bool:
         """Whether currency stands there."""
-        return any(UNITS[code].measure == code for code in self.units(place))
+        return any(UNITS[code].is_currency for code in self.units(place))
 
     def kept_by(self, place: Place) -> str:
         """Who keeps the book."""
@@ -59,8 +59,8 @@ class Places:
 
     def is_claim(self, place: Place) -> bool:
         """Whether it says what a client is owed, while the money is in another book."""
-        mirrored = any(kind.mirrors for kind in self.ring.books[place.book].kinds.values())
-        return self.kind(place).owner == "client" and mirrored and self.is_money(place)
+        claims = self.ring.books[place.book].keeps_claims
+        return self.kind(place).owner == "client" and claims and self.is_money(place)
 
     def is_nothing(self, place: Place) -> bool:
         """Whether more can leave it than is there, and it is not a run that must cancel out."""
@@ -84,10 +84,10 @@ class Places:
 class Wanted:
     """A movement: from which places to which; `about` which places there must be for it to mean anything.
 
-    `back` wants it back again afterwards; `onward` takes a place of the firm's too, if from there it goes on to X, and wants X
-    to be paid out; what
-    `favours` a client needs no hand of that client's in it; `overdraws`: or the client does it with more than it has. `plainly`: not by a lien, and, by the firm alone, without telling
-    a reason that is false. `within_the_day`: what is compared in the evening comes too late.
+    `back` wants it back again afterwards; `within_the_day`: before what is compared in the evening. `onward` takes a place of the
+    firm's too, if from there it goes on to X, and wants X to be paid out. What `favours` a client needs no hand of that client's
+    in it; `overdraws`: or the client does it, with more than it has. `plainly`: not by a lien, and, by the firm alone, without
+    telling a reason that is false.
     """
 
     about: Callable[[Places, Place], bool]
@@ -107,6 +107,10 @@ def _pool_at_the_bank(places: Places, place: Place) -> bool:
 
 def _settled_elsewhere(places: Places, place: Place) -> bool:
     return places.is_of_clients(place) and places.is_money(place) and places.kept_by(place) not in {BANK, *places.firms}
+
+
+def _assets(places: Places, place: Place) -> bool:
+    return places.is_of_clients(place) and not places.is_money(place)
 
 
 def _nominee(places: Places, place: Place) -> bool:
@@ -141,9 +145,7 @@ WANTED: dict[str, Wanted] = {
     ),
     "pool to the firm's trades": Wanted(_settled_elsewhere, _settled_elsewhere, Places.is_the_firms),
     "assets to the firm": Wanted(
-        about=lambda places, place: places.is_of_clients(place) and not places.is_money(place),
-        source=lambda places, place: places.is_of_clients(place) and not places.is_money(place),
-        target=lambda places, place: place.owner not in (VICTIM, OTHER) and not places.is_pool(place),
+        _assets, _assets, lambda places, place: place.owner not in (VICTIM, OTHER) and not places.is_pool(place)
     ),
     "client to a nominee": Wanted(
         about=lambda places, place: place.owner == VICTIM,

@@ -27,7 +27,7 @@ from ringfence.ledger import (
     Refusal,
 )
 from ringfence.ring.closure import VICTIM, Place
-from ringfence.ring.ring import Book, RouteOfBook
+from ringfence.ring.ring import Book
 
 
 class Powerless(Exception):
@@ -97,18 +97,6 @@ class World(Books):
         books = {name: [self.login(name, book.closes)] for name, book in self.ring.books.items()}
         return segregation(self.ring, books, day)
 
-    def hold(self, walk: Walk) -> Outcome:
-        """Ask for it on a route that goes by hold, and leave it held."""
-        return self._post(walk.book, self.ring.books[walk.book].routes[walk.route].asks, self.instruction(walk), None)
-
-    def post_held(self, walk: Walk, held: Outcome) -> Refusal | None:
-        """Post what an outcome holds, as whoever finishes."""
-        route = self.ring.books[walk.book].routes[walk.route]
-        if route.finishes is None or held.posting is None:
-            raise BadInput("walk", walk.route, "a route that is held, and what it holds")
-        again = self._again(held.instruction, held.posting)
-        return self._post(walk.book, route.finishes, again, self._confirmed(walk.book, route)).refusal
-
     def history(self, pair: Pair) -> list[Instant]:
         """Every instant of a pair of pool and claims."""
         named = replace(pair, book=self._names[pair.book], claims=self._names[pair.claims])
@@ -145,7 +133,7 @@ class World(Books):
     def fill(self) -> None:
         """Let V's money, and what else is the clients', reach every place where it stands in this ring, on honest ways."""
         for name, book in self.ring.books.items():
-            claims = book.knows_clients and any(kind.mirrors for kind in book.kinds.values())
+            claims = book.knows_clients and book.keeps_claims
             for kind, declared in book.kinds.items():
                 # A pool among claims is of nobody known; nothing waits there.
                 if declared.owner == "client" or (declared.circle and not claims):
@@ -155,9 +143,9 @@ class World(Books):
         declared = self.ring.books[book]
         place = Place(book, kind, VICTIM if declared.kinds[kind].owner == "client" else declared.kinds[kind].owner)
         for unit in self.places.units(place):
-            way = self._shortest(declared, kind, unit)
-            for route in way if self.balance(place, unit) < BROUGHT_MINOR // 2 else ():
-                self.walk(self.honestly(book, route, BROUGHT_MINOR), unit)
+            if self.balance(place, unit) < BROUGHT_MINOR // 2:
+                for route in self._shortest(declared, kind, unit):
+                    self._must(self.walk(self.honestly(book, route, BROUGHT_MINOR), unit))
 
     def honestly(self, book: str, route: str, amount_minor: int) -> Walk:
         """The walk on this route for V."""
@@ -181,7 +169,7 @@ class World(Books):
         while waiting:
             here = waiting.popleft()
             for name, route in book.routes.items():
-                kept = all(unit in (book.kinds[step].units or book.units) for step in route.path)
+                kept = all(unit in book.units_of(step) for step in route.path)
                 if (
                     route.path[0] == here
                     and route.path[-1] not in found
@@ -198,21 +186,31 @@ class World(Books):
         Where it is `confirmed`, a bank's batch is named that it takes over, as the link does.
         """
         route = self.ring.books[walk.book].routes[walk.route]
-        instruction = self.instruction(walk, unit)
-        confirmed = self._confirmed(walk.book, route) if walk.confirmed else None
         if route.finishes is None:
-            return self._post(walk.book, route.asks, instruction, confirmed).refusal
-        held = self._post(walk.book, route.asks, instruction, None)
-        if held.refusal or held.posting is None:
-            return held.refusal
-        finished = self._again(instruction, held.posting)
-        return self._post(walk.book, route.finishes, finished, confirmed).refusal
+            return self._post(walk.book, route.asks, self.instruction(walk, unit), self._confirmed(walk)).refusal
+        held = self.hold(walk, unit)
+        return held.refusal or self.post_held(walk, held)
 
-    def _again(self, asked: Instruction, hold: int) -> Instruction:
-        return Instruction(
-            f"{asked.key}:posted", asked.route, asked.subject, asked.path, asked.amount_minor, asked.value_date,
-            action=Action.POST_HELD, hold=hold, payee=asked.payee,
-        )  # fmt: skip
+    def hold(self, walk: Walk, unit: str | None = None) -> Outcome:
+        """Ask for it on a route that goes by hold, and leave it held."""
+        asker = self.ring.books[walk.book].routes[walk.route].asks
+        return self._post(walk.book, asker, self.instruction(walk, unit), None)
+
+    def post_held(self, walk: Walk, held: Outcome) -> Refusal | None:
+        """Post what an outcome holds, as whoever finishes."""
+        return self._finish(walk.book, held, Action.POST_HELD, self._confirmed(walk))
+
+    def release(self, book: str, held: Outcome) -> Refusal | None:
+        """Give back what an outcome holds in a book, as whoever finishes there."""
+        return self._finish(book, held, Action.RELEASE, None)
+
+    def _finish(self, book: str, held: Outcome, action: Action, confirmed: tuple[str, int] | None) -> Refusal | None:
+        asked = held.instruction
+        finishes = self.ring.books[book].routes[asked.route].finishes
+        if finishes is None or held.posting is None:
+            raise BadInput("route", asked.route, "one that is held, and what it holds")
+        finishing = replace(asked, key=f"{asked.key}:{action.name}", action=action, hold=held.posting)
+        return self._post(book, finishes, finishing, confirmed).refusal
 
     def attempt(
         self, book: str, person: str, walk: Walk, *, payee: str | None = None, day: datetime.date | None = None
@@ -225,13 +223,14 @@ class World(Books):
         except psycopg.errors.InsufficientPrivilege as error:
             raise Powerless(self.login(book, person).login) from error
 
-    def post(self, book: str, person: str, instruction: Instruction) -> Outcome:
-        """Post an instruction as it is, in a batch of the bank's where its route demands one."""
-        route = self.ring.books[book].routes[instruction.route]
-        return self._post(book, person, instruction, self._confirmed(book, route))
+    def post(self, walk: Walk, instruction: Instruction) -> Outcome:
+        """Post an instruction as it is, as whoever asks for such a walk."""
+        asker = self.ring.books[walk.book].routes[walk.route].asks
+        return self._post(walk.book, asker, instruction, self._confirmed(walk))
 
-    def at_once(self, walks: Sequence[Walk], together: threading.Barrier) -> list[Outcome]:
+    def at_once(self, walks: Sequence[Walk]) -> list[Outcome]:
         """Ask for all of them at the same moment, each through its asker's login and a thread of its own."""
+        together = threading.Barrier(len(walks))
         asks = [
             (self.login(walk.book, self.ring.books[walk.book].routes[walk.route].asks), self.instruction(walk))
             for walk in walks
@@ -249,23 +248,15 @@ class World(Books):
             thread.join(timeout=60)
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def release(self, book: str, held: Outcome) -> None:
-        """Give back what an outcome holds in a book, as whoever finishes there."""
-        finishes = self.ring.books[book].routes[held.instruction.route].finishes
-        if finishes is not None and held.posting is not None:
-            given_back = replace(self._again(held.instruction, held.posting), action=Action.RELEASE)
-            if refused := self._post(book, finishes, given_back, None).refusal:
-                raise AssertionError(refused)
-
     def _post(self, book: str, person: str, instruction: Instruction, confirmed: tuple[str, int] | None) -> Outcome:
         return self.login(book, person).post([instruction], confirmed).outcomes[0]
 
-    def _confirmed(self, book: str, route: RouteOfBook) -> tuple[str, int] | None:
-        return ("bank", self._next_batch(book)) if "bank-confirmed" in route.relations else None
-
-    def _next_batch(self, book: str) -> int:
-        self._batches[book] = self._batches.get(book, 0) + 1
-        return self._batches[book]
+    def _confirmed(self, walk: Walk) -> tuple[str, int] | None:
+        """The bank's next batch, where the route demands that one is taken over."""
+        if not walk.confirmed or "bank-confirmed" not in self.ring.books[walk.book].routes[walk.route].relations:
+            return None
+        self._batches[walk.book] += 1
+        return "bank", self._batches[walk.book]
 
     def instruction(self, walk: Walk, unit: str | None = None) -> Instruction:
         """What is posted for it: on the booking day, with the registered account of whoever it is for."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,14 @@ from ringfence import ring
 from ringfence.attack.month import live_a_month
 from ringfence.attack.trading import STYLES, Conspirators, Pair, pairs
 from ringfence.custody import EXCHANGE
-from ringfence.custody.history import at_random_instants, circle_pairs, history, least_of_each_month, not_passed_on
+from ringfence.custody.history import (
+    Instant,
+    at_random_instants,
+    circle_pairs,
+    history,
+    least_of_each_month,
+    not_passed_on,
+)
 from ringfence.database import Settings as StoreSettings
 from ringfence.database import Store
 from ringfence.demo.people import BANKS
@@ -93,12 +100,14 @@ def _store(place: str) -> Store:
 def _month(store: Store, counts: _Counts, name: str, without: str | None, seed: int) -> None:
     for taken in (True, False):
         lived = live_a_month(store, ring.load(name, without), f"{name}_{seed}_{int(taken)}", seed, taken=taken)
-        seen = {
-            f"equation at {LOOKS} random instants": any(at_random_instants(one, f"{seed}", LOOKS) for one in lived),
-            "least of the month": any(least.short_minor for one in lived for least in least_of_each_month(one)),
-        }
-        for detector, alarmed in seen.items():
+        for detector, alarmed in _alarms(lived, seed):
             _note(counts.of(detector, f"F3 in {name}", "months"), alarmed, taken=taken)
+
+
+def _alarms(lived: list[list[Instant]], seed: int) -> Iterator[tuple[str, bool]]:
+    """Each detector that looks at what was short, and whether it cries out about any of these histories."""
+    yield f"equation at {LOOKS} random instants", any(at_random_instants(one, f"{seed}", LOOKS) for one in lived)
+    yield "least of the month", any(least.short_minor for one in lived for least in least_of_each_month(one))
 
 
 def _passing(store: Store, counts: _Counts, seed: int) -> None:
@@ -152,10 +161,7 @@ def _honest(store: Store, counts: _Counts, exchange: Ledger, seed: int) -> None:
     for pair in circle_pairs(BANKS):
         with Ledger(store, pair.book, "auditor") as bank:
             lived = history({pair.book: bank.connection, EXCHANGE: exchange.connection}, pair)
-        for detector, alarmed in (
-            (f"equation at {LOOKS} random instants", bool(at_random_instants(lived, f"{seed}", LOOKS))),
-            ("least of the month", any(least.short_minor for least in least_of_each_month(lived))),
-        ):
+        for detector, alarmed in _alarms([lived], seed):
             _note(counts.of(detector, "the honest market", "banks"), alarmed, taken=False)
         row = counts.of("transit not zero", "the honest market", "instants")
         row.honest += len(lived)

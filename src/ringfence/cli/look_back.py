@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -36,6 +36,21 @@ _WORDS: dict[str, dict[Language, str]] = {
 }  # fmt: skip
 
 
+class Seen(NamedTuple):
+    """What was seen of a bank: all its instants, those looked at where something was short, months, and transit that was not zero."""
+
+    bank: str
+    instants: list[Instant]
+    short: list[Instant]
+    months: list[Least]
+    stayed: list[Instant]
+
+    @property
+    def alarming(self) -> bool:
+        """Whether anything was short, or stayed where it may only pass."""
+        return bool(self.short or self.stayed or any(least.short_minor for least in self.months))
+
+
 def look_back(
     times: Annotated[int, number_option("At how many random instants of each bank.")] = 100,
     secret: Annotated[
@@ -62,21 +77,14 @@ def look_back(
     from ringfence.custody.history import at_random_instants, circle_pairs, history, least_of_each_month, not_passed_on
 
     said, chosen = spoken(language), secret or secrets.token_hex(16)
-    found: list[dict[str, Any]] = []
+    found: list[Seen] = []
     with exchange_store(store) as opened, auditor(opened, EXCHANGE) as exchange:
         here = [bank for bank in banks_of(opened) if bank in books_here(opened)]
         for pair in circle_pairs(here):
             with auditor(opened, pair.book) as bank:
                 lived = history({pair.book: bank.connection, EXCHANGE: exchange.connection}, pair)
-            found.append(
-                {
-                    "bank": pair.book,
-                    "instants": lived,
-                    "short": at_random_instants(lived, chosen, times),
-                    "months": least_of_each_month(lived),
-                    "stayed": not_passed_on(lived),
-                }
-            )
+            months, stayed = least_of_each_month(lived), not_passed_on(lived)
+            found.append(Seen(pair.book, lived, at_random_instants(lived, chosen, times), months, stayed))
     if as_json:
         typer.echo(json.dumps(_document(found, chosen, times), indent=2, ensure_ascii=False))
     else:
@@ -85,30 +93,29 @@ def look_back(
             typer.echo(f"--secret {chosen}")
         for one in found:
             _print(one, said)
-    if any(one["short"] or one["stayed"] or any(least.short_minor for least in one["months"]) for one in found):
+    if any(one.alarming for one in found):
         raise typer.Exit(1)
 
 
-def _print(one: dict[str, Any], said: Language) -> None:
-    lived: list[Instant] = one["instants"]
-    if not lived:
-        typer.echo(f"{one['bank']}:")
+def _print(one: Seen, said: Language) -> None:
+    if not one.instants:
+        typer.echo(f"{one.bank}:")
         typer.echo(_WORDS["nothing"][said])
         return
-    typer.echo(
-        _WORDS["bank"][said].format(bank=one["bank"], instants=len(lived), first=lived[0].day, last=lived[-1].day)
-    )
-    for instant in one["short"]:
+    first, last = one.instants[0].day, one.instants[-1].day
+    typer.echo(_WORDS["bank"][said].format(bank=one.bank, instants=len(one.instants), first=first, last=last))
+    for instant in one.short:
         typer.echo(_WORDS["short"][said].format(at=instant.at, short=_money(instant.short_minor)))
-    if not one["short"]:
+    if not one.short:
         typer.echo(_WORDS["random"][said])
-    least: Least
-    for least in one["months"]:
+    for least in one.months:
         figures = {"held": least.held_minor, "owed": least.owed_minor, "short": least.short_minor}
         shown = {name: _money(amount) for name, amount in figures.items()}
         typer.echo(_WORDS["least"][said].format(month=least.month, day=least.day, **shown))
-    stayed = one["stayed"]
-    typer.echo(_WORDS["stayed"][said].format(count=len(stayed), at=stayed[0].at) if stayed else _WORDS["passing"][said])
+    if one.stayed:
+        typer.echo(_WORDS["stayed"][said].format(count=len(one.stayed), at=one.stayed[0].at))
+    else:
+        typer.echo(_WORDS["passing"][said])
 
 
 def _money(amount_minor: int) -> str:
@@ -117,7 +124,7 @@ def _money(amount_minor: int) -> str:
     return grouped(amount_minor, unit("CNY"))
 
 
-def _document(found: list[dict[str, Any]], secret: str, times: int) -> dict[str, Any]:
+def _document(found: list[Seen], secret: str, times: int) -> dict[str, Any]:
     def instant(one: Instant) -> dict[str, Any]:
         return one._asdict() | {"at": one.at.isoformat(), "day": one.day.isoformat(), "short_minor": one.short_minor}
 
@@ -130,11 +137,11 @@ def _document(found: list[dict[str, Any]], secret: str, times: int) -> dict[str,
         "times": times,
         "banks": [
             {
-                "bank": one["bank"],
-                "instants": len(one["instants"]),
-                "short": [*map(instant, one["short"])],
-                "months": [*map(month, one["months"])],
-                "transit_not_zero": [*map(instant, one["stayed"])],
+                "bank": one.bank,
+                "instants": len(one.instants),
+                "short": [*map(instant, one.short)],
+                "months": [*map(month, one.months)],
+                "transit_not_zero": [*map(instant, one.stayed)],
             }
             for one in found
         ],

@@ -78,10 +78,9 @@ def segregation(
 
 def _lines(one: Segregation, said: Language) -> list[str]:
     from ringfence.money import grouped, unit
+    from ringfence.ring.explain import padded
 
     def line(what: str, amount_minor: int) -> str:
-        from ringfence.ring.explain import padded
-
         return f"{padded(what, 62)}{grouped(amount_minor, unit(one.unit)):>24}"
 
     lines = [_WORDS["title"][said].format(day=one.day, unit=one.unit), ""]

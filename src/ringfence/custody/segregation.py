@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from ringfence.ledger import KnownBalance, Ledger
 from ringfence.money import UNITS
-from ringfence.ring import Book, Ring
+from ringfence.ring import Ring
 
 
 class Held(NamedTuple):
@@ -97,9 +97,7 @@ def segregation(ring: Ring, books: Mapping[str, Sequence[Ledger]], day: datetime
         name: [(ledger.name, balance) for ledger in ledgers for balance in ledger.balances_as_known(day, day)]
         for name, ledgers in books.items()
     }
-    currencies = dict.fromkeys(
-        code for book in ring.books.values() for code in book.units if UNITS[code].measure == code
-    )
+    currencies = dict.fromkeys(code for book in ring.books.values() for code in book.units if UNITS[code].is_currency)
     return [_of(ring, known, day, code) for code in currencies]
 
 
@@ -112,7 +110,7 @@ def _of(ring: Ring, known: _Known, day: datetime.date, code: str) -> Segregation
     for name, book in ring.books.items():
         for ledger, one in _in(known.get(name, ()), code):
             kind = book.kinds[one.account.kind]
-            if not _is_claims(book):
+            if not book.keeps_claims:
                 if kind.circle:
                     resources.append(Held(ledger, one.account.kind, one.account.owner, one.balance_minor))
             elif kind.owner == "client":
@@ -125,8 +123,3 @@ def _of(ring: Ring, known: _Known, day: datetime.date, code: str) -> Segregation
 
 def _in(known: Iterable[tuple[str, KnownBalance]], code: str) -> Iterator[tuple[str, KnownBalance]]:
     return ((ledger, one) for ledger, one in known if one.account.unit == code)
-
-
-def _is_claims(book: Book) -> bool:
-    """Whether it says what is owed out of money that another book has."""
-    return any(kind.mirrors for kind in book.kinds.values())

@@ -220,20 +220,17 @@ def _drained(deals: list[Dealt], money: dict[str, tuple[int, int]], limits: Thre
             continue
         share = most * 100 // total
         if gone > beyond:
-            found.append(
-                Flag(
-                    "drained", client, other, "", of_pair[0].day, of_pair[-1].day, sum(deal.trades for deal in of_pair), most,
-                    f"{share} % of what it gained came from one client, away from the market's prices, and {grouped(taken_out, _CNY)} CNY has been taken out",
-                    f"盈利的 {share} % 来自同一客户且成交价偏离市价，已出金 {grouped(taken_out, _CNY)} CNY",
-                )
-            )  # fmt: skip
-            continue
-        out = grouped(beyond, _CNY)
+            amount, out = most, grouped(taken_out, _CNY)
+            how = f"{share} % of what it gained came from one client, away from the market's prices, and {out} CNY has been taken out"
+            how_zh = f"盈利的 {share} % 来自同一客户且成交价偏离市价，已出金 {out} CNY"
+        else:
+            amount, out = beyond, grouped(beyond, _CNY)
+            how = f"{share} % of what it gained came from one client, and {out} CNY more than it paid in has been taken out"
+            how_zh = f"盈利的 {share} % 来自同一客户,且出金超过入金 {out} CNY"
         found.append(
             Flag(
-                "drained", client, other, "", of_pair[0].day, of_pair[-1].day, sum(deal.trades for deal in of_pair), beyond,
-                f"{share} % of what it gained came from one client, and {out} CNY more than it paid in has been taken out",
-                f"盈利的 {share} % 来自同一客户,且出金超过入金 {out} CNY",
+                "drained", client, other, "", of_pair[0].day, of_pair[-1].day, sum(deal.trades for deal in of_pair),
+                amount, how, how_zh,
             )
         )  # fmt: skip
     return found

@@ -29,6 +29,10 @@ class Unit:
     def is_metal(self) -> bool:
         return self.measure == "g"
 
+    @property
+    def is_currency(self) -> bool:
+        return self.measure == self.code
+
 
 _KNOWN = (
     Unit("CNY", 2, "CNY", "renminbi", "人民币"),

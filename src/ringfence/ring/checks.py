@@ -68,7 +68,7 @@ def check(ring: Ring) -> None:
         _book(ring, f"books.{name}", book, kinds)
     for route in never_posted(ring):
         of, _, name = route.partition(".")
-        waits = ", ".join(ring.books[of].routes[name].proofs)
+        waits = ", ".join(ring.route(route).proofs)
         right = "papers that can come about: one of these reports a posting that waits for this one"
         raise WrongPlace(f"books.{of}.routes.{name}.proofs", waits, right)
 
@@ -86,11 +86,10 @@ def never_posted(ring: Ring) -> list[str]:
     while True:
         before = len(held) + len(posted)
         for name, (book, route) in routes.items():
-            finisher = f"{book.kept_by}.{route.finishes}" if route.finishes else None
-            papers = [ring.proofs[paper] for paper in route.proofs]
-            if all(there(paper) for paper in papers if paper.checked_by != finisher):
+            late = ring.for_the_finisher(book, route)
+            if all(there(ring.proofs[paper]) for paper in route.proofs if paper not in late):
                 held.add(name)
-                if all(map(there, papers)):
+                if all(there(ring.proofs[paper]) for paper in late):
                     posted.add(name)
         if before == len(held) + len(posted):
             return [name for name in routes if name not in posted]
@@ -172,7 +171,7 @@ def _route(ring: Ring, place: str, book: Book, route: RouteOfBook) -> None:
         if relation in RELATES and not owners & set(RELATES[relation]):
             right = f"a relation that is checked: on this path no account is of a {' or a '.join(RELATES[relation])}"
             raise WrongPlace(f"{place}.relations", relation, right)
-    if not set(book.units).intersection(*(book.kinds[step].units or book.units for step in route.path)):
+    if not set(book.units).intersection(*map(book.units_of, route.path)):
         raise WrongPlace(f"{place}.path", shown, "kinds that are kept in one unit")
     for number, step in enumerate(route.path):
         between = 0 < number < len(route.path) - 1

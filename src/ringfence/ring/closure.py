@@ -254,7 +254,7 @@ class Closure:
     ) -> set[str]:
         book_name, route = self.routes[name]
         book = self.ring.books[book_name]
-        at_asking = {p: state for p, state in papers.items() if p not in self._for_the_finisher(book, route)}
+        at_asking = {p: state for p, state in papers.items() if p not in self.ring.for_the_finisher(book, route)}
         clients = (client,) if self._about_a_client(book, route) else (VICTIM, OTHER)
         changed = set()
 
@@ -299,11 +299,6 @@ class Closure:
         good = [self.ring.proofs[p].names for p, state in papers.items() if state == GOOD]
         return len(good) < len(papers) or not NAMED.issubset(set[str]().union(*good))
 
-    def _for_the_finisher(self, book: Book, route: RouteOfBook) -> set[str]:
-        """The papers that are checked when the hold is finished, not when it is asked for."""
-        finisher = f"{book.kept_by}.{route.finishes}" if route.finishes else None
-        return {p for p in route.proofs if self.ring.proofs[p].checked_by == finisher}
-
     def _lands_elsewhere(self, target: Place, route: RouteOfBook, papers: dict[str, str]) -> bool:
         """Whether the target only mirrors another book, which has truly paid: where that landed is judged there."""
         mirrors = self.ring.books[target.book].kinds[target.kind].mirrors
@@ -344,7 +339,7 @@ class Closure:
         """Who must conspire so that what is `asked` is posted as well."""
         if above or route.finishes is None:
             return asked
-        mine = {p: papers[p] for p in self._for_the_finisher(book, route)}
+        mine = {p: papers[p] for p in self.ring.for_the_finisher(book, route)}
         needed = [asked, *self._forgers(mine, about)]
         if not mine or WAVED in mine.values():
             needed.append(self.any_of([frozenset({f"{book.kept_by}.{route.finishes}"})]))

@@ -33,7 +33,6 @@ _WORDS: dict[str, dict[Language, str]] = {
     "hide until the next count": {"en": "until a count", "zh": "盘点前不显"},
     "beyond": {"en": "no route says", "zh": "通路之外"},
     "nobody": {"en": "nobody", "zh": "无人能做到"},
-    "the same": {"en": "the same", "zh": "同上"},
 }
 
 

@@ -6,20 +6,19 @@ thick arrow, every route by which an intermediary takes client money alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from ringfence.errors import Language
 from ringfence.ring.coalitions import Verdict
 from ringfence.ring.compare import in_words, questions
-from ringfence.ring.draw import STYLE, columns
+from ringfence.ring.draw import LINE, STYLE, columns, lines_in, text_at
 from ringfence.ring.lines import broken
 from ringfence.ring.report import headline
 from ringfence.ring.ring import Book
 
 ACROSS, CARD, GAP, PAD = 4, 470, 20, 18
-NAMES, HEAD, ROW, LINE = 142, 92, 17, 16
-NARROW_AND_WIDE = 7, 12
+NAMES, HEAD, ROW = 142, 92, 17
 
 _WORDS: dict[str, dict[Language, str]] = {
     "take": {"en": "take: ", "zh": "取走："},
@@ -31,28 +30,28 @@ _WORDS: dict[str, dict[Language, str]] = {
     },
 }
 _STYLE = """
-.card{fill:var(--surface);stroke:var(--edge)}.bad{stroke-width:4}.badname{font-weight:650}.s{font-size:10.5px}.tint{fill:var(--tint)}
+.card{fill:var(--surface);stroke:var(--edge)}.bad{stroke-width:4}.badname{font-weight:650}.s{font-size:10.5px}
 """
 
 
 def draw_compared(verdicts: Sequence[Verdict], language: Language = "en") -> str:
     """Draw the rings as SVG, four cards in a row."""
-    cards = [[*_Card(verdict, language).parts()] for verdict in verdicts]
-    heights = [max(int(card[0]) for card in cards[n : n + ACROSS]) for n in range(0, len(cards), ACROSS)]
+    cards = [_Card(verdict, language).drawn() for verdict in verdicts]
+    heights = [max(height for _, height in cards[n : n + ACROSS]) for n in range(0, len(cards), ACROSS)]
     width = GAP + min(len(cards), ACROSS) * (CARD + GAP)
     height = GAP + sum(row + GAP for row in heights) + 26
     parts = []
     top = GAP
     for row, tall in enumerate(heights):
-        for column, card in enumerate(cards[row * ACROSS : (row + 1) * ACROSS]):
+        for column, (card, _) in enumerate(cards[row * ACROSS : (row + 1) * ACROSS]):
             x = GAP + column * (CARD + GAP)
             parts.append(
                 f'<g transform="translate({x} {top})"><rect class="card" width="{CARD}" height="{tall}" rx="8"/>'
             )
-            parts += card[1:]
+            parts += card
             parts.append("</g>")
         top += tall + GAP
-    parts.append(_text(GAP, height - 16, _WORDS["legend"][language], "m"))
+    parts.append(text_at(GAP, height - 16, _WORDS["legend"][language], "m"))
     titles = ", ".join(verdict.ring.ring.title.text(language) for verdict in verdicts)
     return "\n".join(
         [
@@ -71,29 +70,29 @@ class _Card:
         self._language: Language = language
         self._open = frozenset[str]().union(*(verdict.ways_alone[party] for party in verdict.ring.ring.intermediaries))
 
-    def parts(self) -> Iterator[str]:
-        """The height of the card, and then what is on it."""
+    def drawn(self) -> tuple[list[str], int]:
+        """What is on the card, and its height."""
         drawn, y = [], 10
         ring = self._verdict.ring
         for line in broken(ring.ring.title.text(self._language), CARD - 2 * PAD, 9, 16):
             y += 20
-            drawn.append(_text(PAD, y, line, "h2"))
-        for line in broken(headline(self._verdict, self._language), CARD - 2 * PAD, *NARROW_AND_WIDE):
+            drawn.append(text_at(PAD, y, line, "h2"))
+        for line in lines_in(headline(self._verdict, self._language), CARD - 2 * PAD):
             y += 20
-            drawn.append(_text(PAD, y, line, "b"))
+            drawn.append(text_at(PAD, y, line, "b"))
         asked = questions(self._verdict)
         for word, found in (("take", asked["take"]), ("hide", asked["hide"])):
             said = "; ".join(in_words(self._verdict, one, self._language) for one in found)
-            for line in broken(_WORDS[word][self._language] + (said or _WORDS["nobody"][self._language]), CARD - 2 * PAD, *NARROW_AND_WIDE):  # fmt: skip
+            whole = _WORDS[word][self._language] + (said or _WORDS["nobody"][self._language])
+            for line in lines_in(whole, CARD - 2 * PAD):
                 y += LINE
-                drawn.append(_text(PAD, y, line, "m"))
+                drawn.append(text_at(PAD, y, line, "m"))
         for name, book in ring.books.items():
             y += 34
-            drawn.append(_text(PAD, y, book.title.text(self._language), "b"))
+            drawn.append(text_at(PAD, y, book.title.text(self._language), "b"))
             part, y = self._book(name, book, y + 10)
             drawn += part
-        yield str(y + PAD)
-        yield from drawn
+        return drawn, y + PAD
 
     def _book(self, name: str, book: Book, top: int) -> tuple[list[str], int]:
         found = columns(book)
@@ -118,7 +117,7 @@ class _Card:
             bad = f"{name}.{route_name}" in self._open
             start, end = found.ends(route.path[0], route.path[-1])
             parts.append(f"<g><title>{escape(route.says.text(self._language))}</title>")
-            parts.append(_text(PAD, y + 4, ("■ " if bad else "") + route_name, "s badname" if bad else "s m"))
+            parts.append(text_at(PAD, y + 4, ("■ " if bad else "") + route_name, "s badname" if bad else "s m"))
             forth = 1 if x[end] > x[start] else -1
             thick = " bad" if bad else ""
             later = " later" if route.finishes else ""
@@ -136,7 +135,3 @@ def _short(text: str) -> str:
     """At most as much as fits above a lane."""
     most = 20 if text.isascii() else 10
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _text(x: int, y: int, text: str, style: str) -> str:
-    return f'<text x="{x}" y="{y}" class="{style}">{escape(text)}</text>'

@@ -116,10 +116,10 @@ class _Drawing:
         title = self._ring.ring.title.text(self._language)
         verdict = headline(decide(self._ring), self._language)
         y = MARGIN + 20
-        parts = [_text(MARGIN, y, title, "h1")]
-        for line in (verdict, *_lines(self._ring.ring.says.text(self._language), self._width - 2 * MARGIN)):
+        parts = [text_at(MARGIN, y, title, "h1")]
+        for line in (verdict, *lines_in(self._ring.ring.says.text(self._language), self._width - 2 * MARGIN)):
             y += 20
-            parts.append(_text(MARGIN, y, line, "b" if line == verdict else "m"))
+            parts.append(text_at(MARGIN, y, line, "b" if line == verdict else "m"))
         for name, book in self._ring.books.items():
             y += 24
             drawn, height = self._book(name, book, y)
@@ -149,8 +149,8 @@ class _Drawing:
         kept = self._say("kept", self._ring.parties[book.kept_by].title.text(self._language))
         frame = [
             f'<rect class="panel" x="{MARGIN // 2}" y="{top}" width="{self._width - MARGIN}" height="{y - top + 18}" rx="8"/>',
-            _text(MARGIN, top + 28, book.title.text(self._language), "h2"),
-            _text(MARGIN, top + 46, kept, "m"),
+            text_at(MARGIN, top + 28, book.title.text(self._language), "h2"),
+            text_at(MARGIN, top + 46, kept, "m"),
             *self._fence(found, heads - 12, y + 4),
             *(part for n, kind in enumerate(found.kinds) for part in self._place(book, kind, _x(n), heads, y)),
         ]
@@ -162,13 +162,13 @@ class _Drawing:
         x, width = _x(found.first) - LANE // 2, (found.last - found.first) * LANE
         return [
             f'<rect class="fence" x="{x}" y="{top}" width="{width}" height="{bottom - top}" rx="28"/>',
-            _text(x + width // 2, top - 8, self._say("fence"), "c m"),
+            text_at(x + width // 2, top - 8, self._say("fence"), "c m"),
         ]
 
     def _place(self, book: Book, name: str, x: int, top: int, bottom: int) -> Iterator[str]:
         kind = book.kinds[name]
-        lines = _lines(kind.title.text(self._language), LANE - 48)
-        owner = _lines(self._say("of", self._ring.parties[kind.owner].title.text(self._language)), LANE - 20)
+        lines = lines_in(kind.title.text(self._language), LANE - 48)
+        owner = lines_in(self._say("of", self._ring.parties[kind.owner].title.text(self._language)), LANE - 20)
         rule = (
             "0.00" if kind.invariant == "zero" else self._say("zero_at_close" if kind.zero_at_close else kind.invariant)
         )
@@ -180,8 +180,8 @@ class _Drawing:
             yield f'<rect class="place" x="{x - LANE // 2 + 8}" y="{top}" width="{LANE - 16}" height="{HEAD}" rx="6"/>'
         y = top + (HEAD - (len(lines) + len(owner) + 1) * LINE) // 2 + 12
         for number, line in enumerate((*lines, *owner)):
-            yield _text(x, y + number * LINE, line, "c b" if number < len(lines) else "c m")
-        yield _text(x, y + (len(lines) + len(owner)) * LINE, rule, "z" if kind.invariant == "zero" else "c m")
+            yield text_at(x, y + number * LINE, line, "c b" if number < len(lines) else "c m")
+        yield text_at(x, y + (len(lines) + len(owner)) * LINE, rule, "z" if kind.invariant == "zero" else "c m")
         yield "</g>"
 
     def _words(self, book: Book, route: RouteOfBook) -> tuple[list[str], list[str]]:
@@ -195,8 +195,8 @@ class _Drawing:
         if route.relations:
             said.append(self._say("always", ", ".join(route.relations)))
         return (
-            _lines(route.says.text(self._language), LEFT - 20),
-            [line for sentence in said for line in _lines(sentence, RIGHT - 20)],
+            lines_in(route.says.text(self._language), LEFT - 20),
+            [line for sentence in said for line in lines_in(sentence, RIGHT - 20)],
         )
 
     def _route(
@@ -219,15 +219,15 @@ class _Drawing:
             yield f'<circle class="dot" cx="{x1}" cy="{y}" r="5"/>'
         for step in route.path[1:-1]:
             x = _x(found.kinds.index(step))
-            yield f'<rect class="zero" x="{x - 24}" y="{y - 10}" width="48" height="20" rx="10"/>{_text(x, y + 4, "0.00", "z")}'
+            yield f'<rect class="zero" x="{x - 24}" y="{y - 10}" width="48" height="20" rx="10"/>{text_at(x, y + 4, "0.00", "z")}'
         for border in found.passed(start, end):
             gate = _x(border) - LANE // 2
             yield f'<circle class="gate" cx="{gate}" cy="{y}" r="5"/>'
-        yield _text(MARGIN, top + LINE, name, "b")
+        yield text_at(MARGIN, top + LINE, name, "b")
         for number, line in enumerate(left, 2):
-            yield _text(MARGIN, top + number * LINE, line, "m")
+            yield text_at(MARGIN, top + number * LINE, line, "m")
         for number, line in enumerate(right, 1):
-            yield _text(_x(len(found.kinds)) - LANE // 2 + 16, top + number * LINE, line, "" if number == 1 else "m")
+            yield text_at(_x(len(found.kinds)) - LANE // 2 + 16, top + number * LINE, line, "" if number == 1 else "m")
         yield "</g>"
 
     def _legend(self, y: int) -> Iterator[str]:
@@ -244,7 +244,7 @@ class _Drawing:
         ):
             said = self._say(f"legend-{word}")
             wide = 58 if picture else 0
-            yield picture.format(x=x + 5) + _text(x + wide, y + 4, said, "m")
+            yield picture.format(x=x + 5) + text_at(x + wide, y + 4, said, "m")
             x += wide + _width(said) + 36
 
 
@@ -252,7 +252,8 @@ def _x(column: int) -> int:
     return MARGIN + LEFT + column * LANE + LANE // 2
 
 
-def _text(x: int, y: int, text: str, style: str = "") -> str:
+def text_at(x: int, y: int, text: str, style: str = "") -> str:
+    """A line of text whose base line begins there."""
     return f'<text x="{x}" y="{y}" class="{style}">{escape(text)}</text>'
 
 
@@ -261,5 +262,6 @@ def _width(text: str) -> int:
     return width(text, *NARROW_AND_WIDE)
 
 
-def _lines(text: str, room: int) -> list[str]:
+def lines_in(text: str, room: int) -> list[str]:
+    """Break a text of 12 into lines that are as wide as there is room, in pixels."""
     return broken(text, room, *NARROW_AND_WIDE)

@@ -17,11 +17,12 @@ from ringfence.errors import BadInput
 from ringfence.money import UNITS
 
 Keeper = Literal["bank", "platform"]
+KEEPERS: tuple[Keeper, ...] = ("bank", "platform")
+# What else a record sees where fees are charged.
 _FEE_PAPERS: dict[Keeper, str] = {
     "bank": ', "fees-charged", "fees-out", "fee-schedule"',
     "platform": ', "fee-order", "bank-paid-fees", "fee-schedule"',
 }
-KEEPERS: tuple[Keeper, ...] = ("bank", "platform")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Answers:
                 raise BadInput(field, said, "1 to 80 characters without quotes and backslashes")
         if self.keeper not in KEEPERS:
             raise BadInput("keeper", self.keeper, f"one of {', '.join(KEEPERS)}")
-        if self.currency not in (known := [code for code, unit in UNITS.items() if unit.measure == code]):
+        if self.currency not in (known := [code for code, unit in UNITS.items() if unit.is_currency]):
             raise BadInput("currency", self.currency, f"one of {', '.join(known)}")
         if not 0 <= self.cool_off_days <= 366:
             raise BadInput("cool-off days", self.cool_off_days, "0 to 366")

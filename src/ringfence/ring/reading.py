@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +19,30 @@ from ringfence.ring.checks import WrongPlace, check
 from ringfence.ring.ring import Ring
 
 # The models that the source compares, in its order, with the system that it proposes at the end.
-_WITHOUT = ".without.toml"
 MODELS = ("old", "yzt", "680", "fb", "n9", "yqt", "sge")
+_RING, _WITHOUT = ".toml", ".without.toml"
 
 
 def built_in() -> list[str]:
     """The names of the rings that ship with the package: the models of the source first."""
     folder = resources.files("ringfence.ring") / "rings"
-    names = (entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    found = sorted(name.removesuffix(".toml") for name in names if not name.endswith(_WITHOUT))
+    names = (entry.name for entry in folder.iterdir() if entry.name.endswith(_RING))
+    found = sorted(name.removesuffix(_RING) for name in names if not name.endswith(_WITHOUT))
     return [*MODELS, *(name for name in found if name not in MODELS)]
 
 
 def load(name: str, without: str | None = None) -> Ring:
     """Read a built-in ring by name, or any ring by the path of its file; perhaps `without` one of its controls. Errors: BadInput."""
     text = _text(name)
+    said = _tables(text, name)
     if without is None:
-        return parse(text, name)
-    parse(text, name)
+        return _ring(said, text, name)
     others = _laid_over(name)
     if without not in others:
-        raise BadInput(
-            "without", without, f"one of {', '.join(others)}" if others else f"a ring beside which {_WITHOUT} tells it"
-        )
-    laid = _laid(tomllib.loads(text), others[without])
+        right = f"one of {', '.join(others)}" if others else f"a ring beside which {_WITHOUT} tells it"
+        raise BadInput("without", without, right)
+    _ring(said, text, name)  # an error in the ring itself is told with its line
+    laid = _laid(said, others[without])
     laid["controls"] = {control: says for control, says in laid.get("controls", {}).items() if control != without}
     return _ring(laid, text, f"{name} without {without}")
 
@@ -57,18 +58,23 @@ def left_out(name: str, control: str) -> list[str]:
 
 
 def _text(name: str) -> str:
-    if name in built_in():
-        return (resources.files("ringfence.ring") / "rings" / f"{name}.toml").read_text("utf-8")
-    if not Path(name).is_file():
+    file = _beside(name, _RING)
+    if not file.is_file():
         raise BadInput("ring", name, f"a file, or one of {', '.join(built_in())}")
-    return Path(name).read_text("utf-8")
+    return file.read_text("utf-8")
 
 
 def _laid_over(name: str) -> dict[str, Any]:
     """What stands beside the ring's file: by control, what is laid over it."""
-    folder = resources.files("ringfence.ring") / "rings"
-    beside = folder / f"{name}{_WITHOUT}" if name in built_in() else Path(name.removesuffix(".toml") + _WITHOUT)
+    beside = _beside(name, _WITHOUT)
     return tomllib.loads(beside.read_text("utf-8")) if beside.is_file() else {}
+
+
+def _beside(name: str, ending: str) -> Traversable:
+    """The ring's own file, or the one that stands beside it with another ending."""
+    if name in built_in():
+        return resources.files("ringfence.ring") / "rings" / f"{name}{ending}"
+    return Path(name) if ending == _RING else Path(name.removesuffix(_RING) + ending)
 
 
 def _laid(ring: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -97,11 +103,14 @@ def _joined(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def parse(text: str, name: str) -> Ring:
     """Read a ring from the text of its file, called `name` in errors. Errors: BadInput with line and field."""
+    return _ring(_tables(text, name), text, name)
+
+
+def _tables(text: str, name: str) -> dict[str, Any]:
     try:
-        said = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(name, str(error)) from error
-    return _ring(said, text, name)
 
 
 def _ring(said: dict[str, Any], text: str, name: str) -> Ring:

@@ -90,8 +90,8 @@ class KindOfAccount(_Part):
     """A kind of account; the `circle` is what holds money of clients together; `mirrors` a kind of another book.
 
     It is kept in some of the book's `units`, or in all of them. What is in the owner's name can be pledged by the owner unless
-    somebody has signed that it cannot: so of a circle the file says `no_lien`, or by which route a `pledge` takes it. Who of the owner's persons get at what stands
-    there, for themselves, is told by `opened_by`: any one of them, if nothing is said.
+    somebody has signed that it cannot: so of a circle the file says `no_lien`, or by which route a `pledge` takes it. Who of the
+    owner's persons get at what stands there, for themselves, is told by `opened_by`: any one of them, if nothing is said.
     """
 
     owner: str
@@ -150,6 +150,15 @@ class Book(_Part):
     def knows_clients(self) -> bool:
         """Whether clients have accounts in it."""
         return any(kind.owner == "client" for kind in self.kinds.values())
+
+    @property
+    def keeps_claims(self) -> bool:
+        """Whether it says what is owed out of money that another book has."""
+        return any(kind.mirrors for kind in self.kinds.values())
+
+    def units_of(self, kind: str) -> list[str]:
+        """In what accounts of a kind are kept."""
+        return self.kinds[kind].units or self.units
 
     def declaration(self) -> Declaration:
         """What this book's ledger is declared with."""
@@ -229,3 +238,13 @@ class Ring(_Part):
     records: dict[str, Record] = {}
     controls: dict[str, ControlOfRing] = {}
     books: dict[str, Book]
+
+    def route(self, name: str) -> RouteOfBook:
+        """The route that is written as `book.route`."""
+        book, _, route = name.partition(".")
+        return self.books[book].routes[route]
+
+    def for_the_finisher(self, book: Book, route: RouteOfBook) -> set[str]:
+        """The papers that are checked when the hold is finished, not when it is asked for."""
+        finisher = f"{book.kept_by}.{route.finishes}" if route.finishes else None
+        return {paper for paper in route.proofs if self.proofs[paper].checked_by == finisher}
