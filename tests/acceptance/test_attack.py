@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from ringfence import ring
 from ringfence.attack import ATTACKS, Row, as_rows, attack, scenarios, story, table
-from ringfence.attack.books import ledger_name
 from ringfence.attack.plan import Planning
 from ringfence.attack.run import Trying
 from ringfence.attack.story import NotAsPlanned
@@ -25,6 +24,7 @@ from ringfence.cli import app
 from ringfence.custody import create_circle
 from ringfence.database import Store
 from ringfence.errors import BadInput
+from ringfence.office.founding import ledger_name
 
 CELLS = {
     "S1": ("Y", "-", "-", "Y", "Y", "-", "-"),

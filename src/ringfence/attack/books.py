@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,9 +11,18 @@ from typing import Self
 from ringfence.attack.wanted import Places
 from ringfence.database import SqlFile, Store, migrate_ledger
 from ringfence.errors import BadInput
-from ringfence.ledger import AccountName, Binding, Caps, Ledger, Party, create_ledger, create_login
+from ringfence.ledger import Binding, Caps, Ledger, Party, create_login
 from ringfence.ledger.create import FUNCTIONS, STEPS
 from ringfence.ledger.declaration import role
+from ringfence.office.founding import (
+    BANK,
+    CLIENT,
+    MEMBER,
+    client_accounts,
+    create_books,
+    ledger_name,
+    register_institutions,
+)
 from ringfence.ring import Book, Ring
 from ringfence.ring.closure import OTHER, VICTIM
 
@@ -23,7 +30,6 @@ DAY = datetime.date(2020, 3, 6)
 NAMES = {VICTIM: "v", OTHER: "x"}
 # The firm's login that reads and can do nothing else, in every book that is not its own.
 ONLOOKER = "onlooker"
-LONGEST_NAME = 41
 BROUGHT_MINOR = 100_000_000_00
 
 
@@ -43,8 +49,9 @@ class Books:
         self._batches: Counter[str] = Counter()
         self._left_out = left_out
         self._names = {book: ledger_name(prefix, book) for book in ring.books}
-        for name, book in ring.books.items():
-            self._make(name, book)
+        create_books(store, ring, self._names)
+        for name in ring.books:
+            self._make(name)
         for name, book in ring.books.items():
             self._register(name, book)
 
@@ -54,8 +61,7 @@ class Books:
     def __exit__(self, *exception: object) -> None:
         self._opened.close()
 
-    def _make(self, name: str, book: Book) -> None:
-        create_ledger(self._store, self._names[name], book.declaration())
+    def _make(self, name: str) -> None:
         create_login(self._store, self._names[name], ONLOOKER, "member")
         if self._left_out:
             migrate_ledger(self._store, self._names[name], role(self._names[name], "owner"), self._kernel(), STEPS)
@@ -72,19 +78,14 @@ class Books:
 
     def _register(self, name: str, book: Book) -> None:
         registrar = self.login(name, book.registers)
-        member = "member" if "member" in self.ring.parties else None
-        clients = [Party(name, "client", member, f"id-{name}") for name in NAMES.values()]
+        register_institutions(registrar, self.ring, book)
+        member = MEMBER if MEMBER in self.ring.parties else None
         registrar.register(
-            parties=[*(Party(name, name) for name in self.ring.parties if name != "client"), *clients],
-            accounts=[
-                (AccountName(kind, NAMES.get(owner, owner), unit), self._number(name, kind, owner, unit))
-                for kind, declared in book.kinds.items()
-                for owner in ((VICTIM, OTHER) if declared.owner == "client" else (declared.owner,))
-                for unit in book.units_of(kind)
-            ],
+            parties=[Party(who, CLIENT, member, f"id-{who}") for who in NAMES.values()],
+            accounts=[one for who in NAMES.values() for one in client_accounts(book, who, f"62-{who}")],
         )
         if book.confirms is not None and book.knows_clients:
-            bindings = [Binding(who, "bank", f"62-{who}", f"id-{who}") for who in NAMES.values()]
+            bindings = [Binding(who, BANK, f"62-{who}", f"id-{who}") for who in NAMES.values()]
             registrar.bind(bindings)
             self.login(name, book.confirms).confirm(bindings)
         for route_name, route in book.routes.items():
@@ -120,24 +121,8 @@ class Books:
         for name, book in self.ring.books.items():
             self.login(name, book.closes).close_day(DAY)
 
-    def _number(self, book: str, kind: str, owner: str, unit: str) -> str | None:
-        """The number of a client's bank account: of its first kind in a book where the money itself is."""
-        declared = self.ring.books[book]
-        if owner not in NAMES or declared.keeps_claims or unit != declared.units[0]:
-            return None
-        first = next(name for name, one in declared.kinds.items() if one.owner == "client")
-        return f"62-{NAMES[owner]}" if kind == first else None
-
     def login(self, book: str, person: str) -> Ledger:
         """The book as this person enters it."""
         if (book, person) not in self._ledgers:
             self._ledgers[book, person] = self._opened.enter_context(Ledger(self._store, self._names[book], person))
         return self._ledgers[book, person]
-
-
-def ledger_name(prefix: str, book: str) -> str:
-    """A name that the database takes; two long ones that begin alike stay two."""
-    name = re.sub("[^a-z0-9_]", "_", f"r_{prefix}_{book}".lower())
-    if len(name) <= LONGEST_NAME:
-        return name
-    return f"{name[: LONGEST_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,399 @@
+"""What a person does at its desk, each time through its own login: the ledger decides, and a refusal is a result.
+
+Persons act one after another: between looking at a paper and posting on it nothing comes between.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ringfence.errors import BadInput, Language, RingfenceError
+from ringfence.ledger import Action, Binding, Caps, Grant, Instruction, Ledger, Outcome, Party, Registered, role
+from ringfence.ledger.grant import NO_CAPS
+from ringfence.office.founding import BANK, CLIENT, MEMBER, client_accounts
+from ringfence.office.office import SUPERVISOR, Office, Seat
+from ringfence.office.papers import Paper, executed, made_on, sources, unused
+from ringfence.ring import Book
+from ringfence.ring.ring import RouteOfBook
+
+LONGEST_SAID = 200
+
+
+class NotYours(RingfenceError):
+    """What was asked is another person's to do: `what`, `person`, `whose`."""
+
+    code = "not-yours"
+    template: ClassVar[dict[Language, str]] = {
+        "en": "{what} is not {person}'s to do; the ring gives it to {whose}",
+        "zh": "{what} 不由 {person} 办理；封闭圈规定由 {whose} 办理",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants posted on a route: for which client, where the book knows clients, how much of which unit.
+
+    `said` is what the person says of each paper that it has in its hands, by the proof's name. `paper` is a paper of another book,
+    its number; then `client` and the amount may be left out as far as the paper says them. The same `key` is carried out once.
+    """
+
+    book: str
+    route: str
+    amount_minor: int | None = None
+    client: str = ""
+    unit: str = ""
+    said: Mapping[str, str] = field(default_factory=dict)
+    paper: tuple[str, int] | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """A client as its papers name it: `identity` is what they prove, of which a digest is kept; the account it pays from and to."""
+
+    name: str
+    title: str
+    identity: str
+    account_number: str
+
+    def __post_init__(self) -> None:
+        for one, longest in (("name", 40), ("title", 100), ("identity", 100), ("account_number", 60)):
+            said = getattr(self, one)
+            if not said.isprintable() or said != said.strip() or not (one == "title" or said) or len(said) > longest:
+                raise BadInput(one, said, f"1 to {longest} characters that can be read", f"1 至 {longest} 个可读字符")
+
+
+def identity_digest(identity: str) -> str:
+    """What is kept of the papers that prove who somebody is: the same at every institution."""
+    return hashlib.sha256(f"identity {' '.join(identity.split())}".encode()).hexdigest()
+
+
+class Desk:
+    """The desk of everybody in an office."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self._turn = threading.Lock()
+
+    # -- money ------------------------------------------------------------------------------------------------------------
+
+    def ask(self, seat: Seat, asked: Asked) -> Outcome:
+        """Post it, or hold it where the route goes by hold.
+
+        Errors, in this order: BadInput for a book or route that is not there; NotYours; BadInput for paper, client, unit, amount, what
+        is said; UnknownAccount.
+        """
+        book, way = self._way(asked.book, asked.route)
+        self._require(seat, asked.book, f"{asked.book}.{asked.route}", way.asks)
+        with self._turn, self.office.enter(asked.book, seat.person) as ledger:
+            paper = self._paper(asked, finishing=False)
+            said = self._said(seat, asked, way)
+            client = _client(book, asked, paper)
+            unit = _unit(book, way, asked, paper)
+            amount_minor = _amount(asked, paper)
+            key = paper.key(asked.route) if paper else f"{asked.route}:{asked.key or uuid.uuid4()}"
+            instruction = Instruction(
+                key,
+                asked.route,
+                client or book.kept_by,
+                tuple(
+                    ledger.account(kind, client if book.kinds[kind].owner == CLIENT else book.kinds[kind].owner, unit)
+                    for kind in way.path
+                ),
+                amount_minor,
+                _dated(ledger, way, paper),
+                action=Action.HOLD if way.finishes else Action.POST,
+                payee=_registered(ledger, client) if client else "",
+                ref=said,
+            )
+            return ledger.post([instruction], self._confirmed(ledger, way, paper)).outcomes[0]
+
+    def finish(self, seat: Seat, asked: Asked, hold: int, *, release: bool = False) -> Outcome:
+        """Post what a hold holds, all of it, or release it. Errors: as `ask`; BadInput for a hold that is not open on that route."""
+        _, way = self._way(asked.book, asked.route)
+        if way.finishes is None:
+            raise BadInput("route", asked.route, "one that goes by hold", "须为先冻结后记账的通路")
+        self._require(seat, asked.book, f"{asked.book}.{asked.route}", way.finishes)
+        with self._turn, self.office.enter(asked.book, seat.person) as ledger:
+            held = ledger.rows(
+                """
+                SELECT h.rest, s.name, p.value_date, p.payee, h.side1, h.side2, h.side3, h.side4 FROM {0}.hold AS h
+                JOIN {0}.posting AS p ON p.id = h.id JOIN {0}.party AS s ON s.id = p.subject JOIN {0}.route AS r ON r.id = p.route
+                WHERE h.id = %s AND h.rest > 0 AND r.name = %s
+                """,
+                (hold, asked.route),
+            )
+            if not held:
+                raise BadInput("hold", hold, f"one that is open on {asked.route}", f"须为 {asked.route} 上未了结的冻结")
+            ((rest, subject, _, payee, *sides),) = held
+            if release:
+                self._require_fit_to_release(asked, hold)
+            paper = None if release else self._paper(asked, finishing=True, hold=hold)
+            if paper and paper.rest_minor != rest:
+                raise BadInput("paper", paper.number, f"one about {rest} of the minor unit, as is held")
+            said = f"hold={hold}" if release else self._said(seat, asked, way)
+            instruction = Instruction(
+                paper.key(asked.route) if paper else f"{asked.route}:{hold}:{'release' if release else 'finish'}",
+                asked.route,
+                subject,
+                tuple(side for side in sides if side),
+                rest,
+                _dated(ledger, way, paper),
+                action=Action.RELEASE if release else Action.POST_HELD,
+                hold=hold,
+                payee=payee,
+                ref=said,
+            )
+            return ledger.post([instruction], self._confirmed(ledger, way, paper)).outcomes[0]
+
+    def _require_fit_to_release(self, asked: Asked, hold: int) -> None:
+        """A hold on which another institution has paid already is posted, never released. Errors: BadInput."""
+        with self.office.reading_all() as connection:
+            for source in sources(self.office.ring, asked.book, asked.route, finishing=True):
+                if made_on(self.office.ring, asked.book, asked.route, source):
+                    ledger = self.office.names[source.book]
+                    paid = executed(connection, ledger, asked.book, asked.route, hold)
+                    if paid is not None:
+                        raise BadInput(
+                            "hold", hold, f"one on which {source.book} has not paid; it has, by posting {paid}",
+                            f"须为 {source.book} 尚未付款的冻结；已由第 {paid} 笔付讫",
+                        )  # fmt: skip
+
+    def _way(self, book: str, route: str) -> tuple[Book, RouteOfBook]:
+        books = self.office.ring.books
+        if book not in books:
+            raise BadInput("book", book, f"one of {', '.join(books)}", f"{', '.join(books)} 之一")
+        if route not in (routes := books[book].routes):
+            raise BadInput("route", route, f"one of {', '.join(routes)}", f"{', '.join(routes)} 之一")
+        return books[book], routes[route]
+
+    def _require(self, seat: Seat, book: str, what: str, person: str | None) -> None:
+        party = self.office.ring.books[book].kept_by
+        if seat != (party, person):
+            raise NotYours(what=what, person=seat.name, whose=f"{party}.{person}" if person else "-")
+
+    def _paper(self, asked: Asked, *, finishing: bool, hold: int = 0) -> Paper | None:
+        """The paper of another book that is acted upon; None on a route that takes none.
+
+        Errors: BadInput where one is missing, is used already, or is not the one of this hold.
+        """
+        office = self.office
+        found = sources(office.ring, asked.book, asked.route, finishing=finishing)
+        if not found:
+            if asked.paper is not None:
+                raise BadInput(
+                    "paper", asked.paper, f"none: {asked.route} takes no paper of another book", "此通路不凭他账簿凭据"
+                )
+            return None
+        with office.reading_all() as connection:
+            for source in found:
+                if hold and made_on(office.ring, asked.book, asked.route, source):
+                    number = executed(connection, office.names[source.book], asked.book, asked.route, hold)
+                elif asked.paper and asked.paper[0] == f"{source.book}.{source.route}":
+                    number = asked.paper[1]
+                else:
+                    continue
+                if number is None:
+                    continue
+                at = (asked.book, asked.route)
+                papers = unused(connection, office.names, office.ring, source, at, number)
+                if papers:
+                    return papers[0]
+        given = "none" if asked.paper is None else f"{asked.paper[0]}:{asked.paper[1]}"
+        places = ", ".join(f"{source.book}.{source.route}" for source in found)
+        raise BadInput("paper", given, f"a paper from {places} that has not been used", f"{places} 中尚未使用的凭据")
+
+    def _said(self, seat: Seat, asked: Asked, way: RouteOfBook) -> str:
+        """What stands in the posting of the papers that the person has in its own hands. Errors: BadInput for one not told about."""
+        lines = []
+        for name in self.in_hand(seat, way):
+            said = " ".join(asked.said.get(name, "").split())
+            if not 1 <= len(said) <= LONGEST_SAID:
+                raise BadInput(
+                    name, said, f"which paper it was, in 1 to {LONGEST_SAID} characters",
+                    f"以 1 至 {LONGEST_SAID} 个字符注明凭据",
+                )  # fmt: skip
+            lines.append(f"{name}={said}")
+        return "; ".join(lines)
+
+    def in_hand(self, seat: Seat, way: RouteOfBook) -> list[str]:
+        """The papers of a route that this person checks and that no book of the ring has."""
+        proofs = self.office.ring.proofs
+        return [
+            name
+            for name in way.proofs
+            if proofs[name].checked_by == seat.name and not (proofs[name].from_hold or proofs[name].from_posting)
+        ]
+
+    def _confirmed(self, ledger: Ledger, way: RouteOfBook, paper: Paper | None) -> tuple[str, int] | None:
+        """What of whose book is taken over, where the route demands that: its take-overs are counted in their order."""
+        if "bank-confirmed" not in way.relations or paper is None:
+            return None
+        party = self.office.ring.books[paper.source.book].kept_by
+        ((last,),) = ledger.rows(
+            "SELECT max(source_batch) FROM {0}.batch WHERE source = (SELECT id FROM {0}.party WHERE name = %s)",
+            (party,),
+        )
+        return party, (last or 0) + 1
+
+    # -- clients ----------------------------------------------------------------------------------------------------------
+
+    def register(self, seat: Seat, book: str, client: NewClient) -> None:
+        """Register a client with its accounts, and the account by which it is to be paid, which waits to be confirmed.
+
+        Errors: BadInput; NotYours; Refused.
+        """
+        declared = self._book_of(seat, book, "register", lambda found: found.registers)
+        if not declared.knows_clients:
+            raise BadInput("book", book, "one that knows clients", "须为登记客户的账簿")
+        member = MEMBER if MEMBER in self.office.ring.parties else None
+        identity = identity_digest(client.identity)
+        with self._turn, self.office.enter(book, seat.person) as registrar:
+            if client.name in registrar.parties:
+                raise BadInput("name", client.name, "one that nobody here has", "须为此处尚无人使用的名称")
+            registrar.register(
+                parties=[Party(client.name, CLIENT, member, identity, client.title or None)],
+                accounts=client_accounts(declared, client.name, client.account_number),
+            )
+            if self.binds(declared):
+                registrar.bind([Binding(client.name, BANK, client.account_number, identity)])
+
+    def bind(self, seat: Seat, book: str, client: NewClient) -> None:
+        """Bind a client to another account; it waits to be confirmed, and then as long as the ring says. Errors: as `register`."""
+        declared = self._book_of(seat, book, "bind", lambda found: found.registers)
+        if not self.binds(declared):
+            raise BadInput("book", book, "one that binds clients", "须为签约客户的账簿")
+        with self._turn, self.office.enter(book, seat.person) as registrar:
+            binding = Binding(client.name, BANK, client.account_number, identity_digest(client.identity))
+            registrar.bind([binding])
+
+    def confirm(self, seat: Seat, book: str, client: NewClient) -> None:
+        """Confirm what waits, in the other institution's own words. Errors: BadInput; NotYours; Refused."""
+        self._book_of(seat, book, "confirm", lambda found: found.confirms)
+        with self._turn, self.office.enter(book, seat.person) as intake:
+            binding = Binding(client.name, BANK, client.account_number, identity_digest(client.identity))
+            intake.confirm([binding])
+
+    def binds(self, book: Book) -> bool:
+        """Whether clients are bound to their account in a book."""
+        return book.confirms is not None and book.knows_clients and BANK in self.office.ring.parties
+
+    def waiting(self, book: str) -> list[Registered]:
+        """The accounts there that wait to be confirmed."""
+        with self.office.enter(book, SUPERVISOR) as ledger:
+            return [one for one in ledger.bindings() if one.waiting]
+
+    # -- limits and days --------------------------------------------------------------------------------------------------
+
+    def limit(self, seat: Seat, book: str, route: str, caps: Caps) -> None:
+        """Let the asker of a route go so far and no further, instead of what it was let before; without caps, not at all.
+
+        Errors: BadInput; NotYours; Refused.
+        """
+        _, way = self._way(book, route)
+        self._require(seat, book, f"{book}.{route}", way.under)
+        with self._turn, self.office.enter(book, seat.person) as grantor:
+            for before in self._limits(grantor, route, way.asks):
+                grantor.revoke(f"end:{before.id}", before.id)
+            if caps != NO_CAPS:
+                own = grantor.granted(route)[0]
+                grantor.give(f"limit:{route}:{uuid.uuid4()}", parent=own.id, grantee=way.asks, caps=caps)
+
+    def limits(self, book: str, route: str) -> list[Grant]:
+        """How far the asker of a route may go, as somebody has granted it."""
+        with self.office.enter(book, SUPERVISOR) as ledger:
+            return self._limits(ledger, route, self.office.ring.books[book].routes[route].asks)
+
+    @staticmethod
+    def _limits(ledger: Ledger, route: str, asks: str) -> list[Grant]:
+        grantee = role(ledger.name, asks)
+        return [g for g in ledger.grants("ask") if g.route == route and g.grantee == grantee and not g.ended]
+
+    def open_day(self, seat: Seat, book: str, day: datetime.date) -> None:
+        """Open a booking day. Errors: BadInput; NotYours; what the ledger raises for a day that cannot be."""
+        self._book_of(seat, book, "open", lambda found: found.closes)
+        with self._turn, self.office.enter(book, seat.person) as closing:
+            if day <= max(closing.day, closing.closed_through):
+                raise BadInput("day", str(day), f"a day after {closing.day}", f"须晚于 {closing.day}")
+            closing.open_day(day)
+
+    def close_day(self, seat: Seat, book: str) -> None:
+        """Close the booking day. Errors: NotYours; BadInput for a kind that must be zero when a day closes, and is not."""
+        declared = self._book_of(seat, book, "close", lambda found: found.closes)
+        with self._turn, self.office.enter(book, seat.person) as closing:
+            for kind, one in declared.kinds.items():
+                for unit in declared.units_of(kind) if one.zero_at_close else ():
+                    for owner, balance in closing.balances(kind, unit).items():
+                        if balance:
+                            raise BadInput(kind, f"{owner}: {balance}", "0 when the day closes", "日终须为零")
+            closing.close_day(closing.day)
+
+    def _book_of(self, seat: Seat, book: str, what: str, whose: Callable[[Book], str | None]) -> Book:
+        if book not in self.office.ring.books:
+            books = ", ".join(self.office.ring.books)
+            raise BadInput("book", book, f"one of {books}", f"{books} 之一")
+        declared = self.office.ring.books[book]
+        self._require(seat, book, f"{what} in {book}", whose(declared))
+        return declared
+
+
+def _client(book: Book, asked: Asked, paper: Paper | None) -> str:
+    """For which client. Errors: BadInput where the book knows clients and none is said, or another than the paper's."""
+    if not book.knows_clients:
+        return ""
+    named = paper.client if paper else None
+    if named and asked.client not in ("", named):
+        raise BadInput("client", asked.client, f"{named}, as the paper says", f"须为凭据所载 {named}")
+    if not (named or asked.client):
+        raise BadInput("client", asked.client, "a client of this book", "须为本账簿的客户")
+    return named or asked.client
+
+
+def _unit(book: Book, way: RouteOfBook, asked: Asked, paper: Paper | None) -> str:
+    common = units_on(book, way)
+    unit = asked.unit or (paper.unit if paper else common[0])
+    if unit not in common or (paper and unit != paper.unit):
+        right = paper.unit if paper else ", ".join(common)
+        raise BadInput("unit", unit, f"one of {right}", f"{right} 之一")
+    return unit
+
+
+def units_on(book: Book, way: RouteOfBook) -> list[str]:
+    """In what a route can be walked: the units that every kind on it is kept in."""
+    return [unit for unit in book.units if all(unit in book.units_of(kind) for kind in way.path)]
+
+
+def _amount(asked: Asked, paper: Paper | None) -> int:
+    """How much. Errors: BadInput where it is not said, or is more than the paper has left; or not all, of one that is not parted."""
+    if paper is None:
+        if asked.amount_minor is None:
+            raise BadInput("amount", "none", "an amount", "须填金额")
+        return asked.amount_minor
+    amount = paper.rest_minor if asked.amount_minor is None else asked.amount_minor
+    whole = paper.source.taken_over and not paper.source.parted
+    if not 0 < amount <= paper.rest_minor or (whole and amount != paper.rest_minor):
+        right = "all that the paper says" if whole else "no more than the paper has left"
+        raise BadInput(
+            "amount", amount, f"{right}: {paper.rest_minor} of the minor unit", f"凭据余额 {paper.rest_minor} 分以内"
+        )
+    return amount
+
+
+def _dated(ledger: Ledger, way: RouteOfBook, paper: Paper | None) -> datetime.date:
+    """The value date: that of the paper, where the route goes so far back; else the booking day."""
+    today = ledger.day
+    if paper is not None and 0 <= (today - paper.value_date).days <= way.back_days:
+        return paper.value_date
+    return today
+
+
+def _registered(ledger: Ledger, client: str) -> str:
+    """The account that the client has registered, in force; none where it has none: then the ledger says so."""
+    found = ledger.rows("SELECT account_number FROM {}.binding WHERE client = %s AND NOT waiting", (client,))
+    return str(found[-1][0]) if found else ""
