@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,12 +13,14 @@ import httpx
 
 from circles import CLIENTS
 from ringfence import console
-from ringfence.access import Persons, Role
-from ringfence.api import Service, Serving
+from ringfence.access import Person, Persons, Role
+from ringfence.api import OfficeService, Service, Serving
+from ringfence.api.app import OFFICE
 from ringfence.api.service import ALL
-from ringfence.api.serving import Tls, address, listen
+from ringfence.api.serving import Server, Tls, address, listen
 from ringfence.api.serving import server as make_server
 from ringfence.database import Store
+from ringfence.office import Office, Seat
 
 PERSONS: dict[str, tuple[Role, str]] = {
     "ex": ("exchange", "exchange"),
@@ -35,7 +37,7 @@ PERSONS: dict[str, tuple[Role, str]] = {
 class Api:
     """Asks an application as any of the persons."""
 
-    def __init__(self, client: httpx.Client, service: Service, passwords: dict[str, str]) -> None:
+    def __init__(self, client: httpx.Client, service: Any, passwords: dict[str, str]) -> None:
         self.client = client
         self.service = service
         self.passwords = passwords
@@ -88,19 +90,38 @@ def served(
         if passwords is None:
             persons = Persons(store)
             passwords = {name: persons.add(name, *who) for name, who in PERSONS.items()}
-        listening = listen(0, tls=tls)
-        server = make_server(service, *([console.install] if pages else []), tls=tls)
-        answering = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        answering.start()
-        while not server.started:
-            time.sleep(0.01)
-        try:
-            limits = httpx.Limits(max_connections=64)
-            verify = ssl.create_default_context(cafile=tls and tls.certificate)
-            with httpx.Client(
-                base_url=address(listening, tls), timeout=30, trust_env=False, limits=limits, verify=verify
-            ) as client:
-                yield Api(client, service, passwords)
-        finally:
-            server.should_exit = True
-            answering.join()
+        with _answering(
+            service, make_server(service, *([console.install] if pages else []), tls=tls), passwords, tls
+        ) as api:
+            yield api
+
+
+@contextmanager
+def served_office(office: Office, clients: Sequence[str] = (), unattended: Sequence[Seat] = ()) -> Iterator[Api]:
+    """The API and the pages of a ring of one's own: everybody of its staff by the ring's names, a supervisor, and these clients."""
+    with OfficeService.open(office, unattended) as service:
+        persons = Persons(office.store)
+        everybody = [*service.somebody(), *(Person(client, "client", client) for client in clients)]
+        passwords = {p.name: persons.add(p.name, p.role, p.party, p.duty) for p in everybody}
+        server = make_server(service, console.install_office, routers=OFFICE)
+        with _answering(service, server, passwords) as api:
+            yield api
+
+
+@contextmanager
+def _answering(service: Any, server: Server, passwords: dict[str, str], tls: Tls | None = None) -> Iterator[Api]:
+    listening = listen(0, tls=tls)
+    answering = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    answering.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        limits = httpx.Limits(max_connections=64)
+        verify = ssl.create_default_context(cafile=tls and tls.certificate)
+        with httpx.Client(
+            base_url=address(listening, tls), timeout=30, trust_env=False, limits=limits, verify=verify
+        ) as client:
+            yield Api(client, service, passwords)
+    finally:
+        server.should_exit = True
+        answering.join()

@@ -1,10 +1,11 @@
-"""Take the pictures of the console for the documentation: a market going on, looked at in a real browser.
+"""Take the pictures of the console for the documentation: a market going on, and a ring of one's own, looked at in a real browser.
 
 Minutes: it lives through a month first, and then waits until something is refused that no route leads to.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import signal
@@ -12,9 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 from playwright.sync_api import Browser, sync_playwright
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
@@ -67,28 +71,110 @@ WANTED = (
     Picture("ring.en.png", "supervisor", "en", (1440, 900), "dark", ".coalition", "ring"),
 )
 
+DESKS = (
+    Picture("desk.en.png", "bank.clerk", "en", (1280, 640), "light", ".thing"),
+    Picture("desk.zh.png", "platform.clerk", "zh", (1280, 720), "dark", ".thing"),
+)
+
 
 def main() -> None:
     """Take them all."""
     browser_program = shutil.which("chromium") or sys.exit("no Chromium on this machine: `make browser`")
-    with tempfile.TemporaryDirectory(prefix="ringfence-pictures-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ringfence-pictures-") as folder, sync_playwright() as playwright:
         Path(folder).chmod(0o755)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ringfence", "demo", "--days", "30", "--serve", "--port", "0", "--store", f"{folder}/store"],
-            stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        try:
-            address, passwords = _said(process)
-            with sync_playwright() as playwright:
-                options: dict[str, Any] = {"executable_path": browser_program, "chromium_sandbox": False}
-                browser = playwright.chromium.launch(args=list(QUIET), **options)
-                for picture in WANTED:
-                    _take(browser, picture, address, passwords[picture.who])
-                browser.close()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=30)
+        options: dict[str, Any] = {"executable_path": browser_program, "chromium_sandbox": False}
+        browser = playwright.chromium.launch(args=list(QUIET), **options)
+        with _serving("demo", "--days", "30", "--serve", "--store", f"{folder}/store") as (address, passwords):
+            for picture in WANTED:
+                _take(browser, picture, address, passwords[picture.who])
+        ring = f"{folder}/app.toml"
+        new = (
+            "--name",
+            "app",
+            "--title",
+            "Pay app",
+            "--intermediary",
+            "app",
+            "--keeper",
+            "platform",
+            "--currency",
+            "EUR",
+            "--fees",
+            "--days",
+            "0",
+        )
+        subprocess.run(
+            [sys.executable, "-m", "ringfence", "ring", "new", ring, *new], check=True, stdout=subprocess.DEVNULL
+        )
+        with _serving("serve", "--ring", ring, "--store", f"{folder}/ring") as (address, passwords):
+            _live(address, passwords)
+            for picture in DESKS:
+                _take(browser, picture, address, passwords[picture.who])
+        browser.close()
+
+
+@contextlib.contextmanager
+def _serving(*command: str) -> Iterator[tuple[str, dict[str, str]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ringfence", *command, "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield _said(process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _live(address: str, passwords: dict[str, str]) -> None:
+    """A morning in the ring of one's own: Ann pays in 2,000, Bo 900; Ann is to be paid 800, and waits."""
+
+    def ask(who: str, method: str, path: str, **said: Any) -> Any:
+        entered = httpx.post(f"{address}/v1/session", json={"name": who, "password": passwords[who]}).json()
+        headers = {"Authorization": f"Bearer {entered['token']}", "Idempotency-Key": uuid.uuid4().hex}
+        return httpx.request(method, f"{address}/v1{path}", headers=headers, json=said or None).raise_for_status()
+
+    for name, title, number in (("ann", "Ann Lee", "DE89 3704"), ("bo", "Bo Chen", "DE75 5121")):
+        client = {"name": name, "title": title, "identity": f"passport {name}", "account_number": number}
+        for book in ("bank", "platform"):
+            ask(f"{book}.registrar", "POST", f"/books/{book}/clients", **client)
+            ask(f"{book}.intake", "POST", f"/books/{book}/confirmations", **client)
+    ask("platform.officer", "PUT", "/books/platform/routes/withdrawal/limit", per_item="1000.00")
+    for name, amount in (("ann", "2000.00"), ("bo", "900.00")):
+        for route, paper in (("arrival", "payment-in"), ("deposit", "client-order")):
+            ask(
+                "bank.teller",
+                "POST",
+                f"/books/bank/routes/{route}",
+                client=name,
+                amount=amount,
+                said={paper: "slip 12"},
+            )
+    for task in ask("platform.link", "GET", "/desk").json()["waits"]:
+        ask("platform.link", "POST", "/books/platform/routes/deposit", paper=task["paper"])
+    ask(
+        "platform.clerk",
+        "POST",
+        "/books/platform/routes/withdrawal",
+        client="ann",
+        amount="800.00",
+        said={"audit": "order 7"},
+    )
+    ask(
+        "bank.teller",
+        "POST",
+        "/books/bank/routes/arrival",
+        client="bo",
+        amount="120.00",
+        said={"payment-in": "slip 13"},
+    )
+    ask(
+        "bank.teller",
+        "POST",
+        "/books/bank/routes/deposit",
+        client="bo",
+        amount="120.00",
+        said={"client-order": "slip 13"},
+    )
 
 
 def _said(process: subprocess.Popen[str]) -> tuple[str, dict[str, str]]:

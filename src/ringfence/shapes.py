@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from ringfence.access import Duty, Role
+from ringfence.access import Role
 
 # Text without control characters; the largest is far below what the kernel can keep.
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -62,7 +62,7 @@ class PersonShown(_Closed):
     name: str
     role: Role
     party: str
-    duty: Duty | None
+    duty: str | None
     until: datetime.datetime
 
 

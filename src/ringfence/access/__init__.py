@@ -1,6 +1,6 @@
 """The access room: the persons who may come in, and the sessions of those who are.
 
-A *person* belongs to an institution and has its role: exchange, bank, member, client or supervisor. It comes in by its name
+A *person* belongs to an institution and has its role: exchange, bank, member, client or supervisor, or staff of a ring of one's own. It comes in by its name
 and password and is then known by a token, until it leaves or the session's time is over. What it can do is not decided here:
 every role works through a database login of its own, and a client through the visit that is opened with its session.
 
@@ -11,12 +11,11 @@ every role works through a database login of its own, and a client through the v
 """
 
 from ringfence.access.door import Door, NotKnown, Session
-from ringfence.access.person import DUTIES, Duty, Person, Persons, PersonTaken, Role, create_access
+from ringfence.access.person import DUTIES, Person, Persons, PersonTaken, Role, create_access
 
 __all__ = [
     "DUTIES",
     "Door",
-    "Duty",
     "NotKnown",
     "Person",
     "PersonTaken",

@@ -1,7 +1,7 @@
 """The door: coming in by name and password, being known by a token, leaving.
 
 The token is 256 random bits and is kept nowhere; the database has its digest, so whoever reads the database cannot come in by
-it. The session of a client is at once its visit at the exchange, opened with the same token: what the client then reads, the
+it. The session of a client is at once its visit to the books that know it, opened with the same token: what the client then reads, the
 database itself has chosen.
 """
 
@@ -12,9 +12,11 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+from psycopg import sql
 
 from ringfence.access.password import fits, kept
 from ringfence.access.person import LOGIN, Person
@@ -48,13 +50,13 @@ class Session:
 
 
 class Door:
-    """The door of one store, through a login that reads persons and writes sessions, and opens `visits` at the exchange.
+    """The door of one store, through a login that reads persons and writes sessions, and opens visits in the ledgers `visits`.
 
     Who is not one of those that it `lets_in` is not known, here.
     """
 
     def __init__(
-        self, logins: Logins, lets_in: Callable[[Person], bool] = lambda person: True, *, visits: bool = True
+        self, logins: Logins, lets_in: Callable[[Person], bool] = lambda person: True, visits: Sequence[str] = ()
     ) -> None:
         self._logins = logins
         self._lets_in = lets_in
@@ -79,8 +81,9 @@ class Door:
         with self._logins.use(LOGIN) as connection, connection.transaction():
             connection.execute("DELETE FROM access.session WHERE until < clock_timestamp()")
             connection.execute("INSERT INTO access.session VALUES (%s, %s, %s)", (digest(token), name, until))
-            if self._visits and person.role == "client":
-                connection.execute("SELECT exchange.admit(%s, %s, %s)", (digest(token), person.party, until))
+            for ledger in self._visits if person.role == "client" else ():
+                admit = sql.SQL("SELECT {}.admit(%s, %s, %s)").format(sql.Identifier(ledger))
+                connection.execute(admit, (digest(token), person.party, until))
         return Session(person, token, until)
 
     def known_lately(self, token: str) -> Session | None:
@@ -111,8 +114,8 @@ class Door:
         self._lately.pop(digest(token), None)
         with self._logins.use(LOGIN) as connection, connection.transaction():
             connection.execute("DELETE FROM access.session WHERE digest = %s", (digest(token),))
-            if self._visits:
-                connection.execute("SELECT exchange.dismiss(%s)", (digest(token),))
+            for ledger in self._visits:
+                connection.execute(sql.SQL("SELECT {}.dismiss(%s)").format(sql.Identifier(ledger)), (digest(token),))
 
 
 def digest(token: str) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 import psycopg
+from psycopg import sql
 
 from ringfence.access.calls import READS, WRITES
 from ringfence.access.password import kept, new_password
@@ -15,10 +17,10 @@ from ringfence.errors import BadInput, Language, RingfenceError
 
 SCHEMA = "access"
 LOGIN = "ringfence_access_door"
-Role = Literal["exchange", "bank", "member", "client", "supervisor"]
-Duty = Literal["clerk", "officer"]
+Role = Literal["exchange", "bank", "member", "client", "supervisor", "staff"]
 ROLES: tuple[Role, ...] = get_args(Role)
-DUTIES: tuple[Duty, ...] = get_args(Duty)
+# What a person of the exchange may do about withdrawals.
+DUTIES = ("clerk", "officer")
 _LONGEST_NAME = 100
 
 
@@ -34,17 +36,20 @@ class PersonTaken(RingfenceError):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person of the institution `party`; of a client, the party is the client. `duty` is about withdrawals."""
+    """A person of the institution `party`; of a client, the party is the client.
+
+    `duty` is about withdrawals at the exchange; of the staff of a ring of one's own, which of the party's persons it is.
+    """
 
     name: str
     role: Role
     party: str
-    duty: Duty | None = None
+    duty: str | None = None
     ended: datetime.datetime | None = None
 
 
-def create_access(store: Store, *, visits: bool = True) -> None:
-    """Make the tables of persons and sessions, and the login that reads them and, where there are `visits`, opens them.
+def create_access(store: Store, visits: Sequence[str]) -> None:
+    """Make the tables of persons and sessions, and the login that reads them and opens visits in the ledgers `visits`.
 
     Errors: as migrate_ledger.
     """
@@ -53,9 +58,9 @@ def create_access(store: Store, *, visits: bool = True) -> None:
         store.ensure_role(administrator, owner, login=False)
         for login in (LOGIN, WRITES, READS):
             store.ensure_role(administrator, login, login=True)
-        if visits:
-            # One way in for everybody: the session of a client is also its visit at the exchange.
-            store.give_group(administrator, "ringfence_exchange_admits", LOGIN)
+        for ledger in visits:
+            # One way in for everybody: the session of a client is also its visit to the books that know it.
+            store.give_group(administrator, f"ringfence_{ledger}_admits", LOGIN)
     migrate_ledger(store, SCHEMA, owner, [], sql_files("ringfence.access", "migrations"))
 
 
@@ -65,16 +70,19 @@ class Persons:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, name: str, role: Role, party: str, duty: Duty | None = None) -> str:
+    def add(self, name: str, role: Role, party: str, duty: str | None = None) -> str:
         """Let somebody in from now on, and return the password, which is nowhere else.
 
-        A person of the exchange may have one `duty`. Errors: BadInput for a name, role or duty that cannot be used; PersonTaken.
+        A person of the exchange may have one `duty`, one of the staff must. Errors: BadInput for a name, role or duty that cannot be used; PersonTaken.
         """
         if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
             raise BadInput("name", name, f"1 to {_LONGEST_NAME} characters that can be read, no blank at either end")
         if role not in ROLES:
             raise BadInput("role", role, f"one of {', '.join(ROLES)}")
-        if duty is not None and (duty not in DUTIES or role != "exchange"):
+        if role == "staff":
+            if not duty:
+                raise BadInput("duty", duty, "which of the party's persons it is, as the ring's file names it")
+        elif duty is not None and (duty not in DUTIES or role != "exchange"):
             raise BadInput("duty", duty, f"for a person of the exchange, one of {', '.join(DUTIES)}; for others none")
         password = new_password()
         with self._store.connect() as administrator:
@@ -96,9 +104,12 @@ class Persons:
             if not ended.rowcount:
                 raise BadInput("name", name, "the name of a person who may come in")
             gone = administrator.execute("DELETE FROM access.session WHERE person = %s RETURNING digest", (name,))
-            if administrator.execute("SELECT to_regproc('exchange.dismiss') IS NOT NULL").fetchone() == (True,):
-                for (digest,) in gone.fetchall():
-                    administrator.execute("SELECT exchange.dismiss(%s)", (digest,))
+            opened = administrator.execute(
+                "SELECT n.nspname FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE p.proname = 'dismiss'"
+            ).fetchall()
+            for (digest,) in gone.fetchall():
+                for (ledger,) in opened:
+                    administrator.execute(sql.SQL("SELECT {}.dismiss(%s)").format(sql.Identifier(ledger)), (digest,))
 
     def all(self) -> list[Person]:
         """Everybody who may come in, or might once, in the order in which they were made."""

@@ -8,6 +8,7 @@
     endpoints   deposits, accounts, journal, statement, equation, verdict
     app         all of it together
     serving     the application on a socket
+    office, office_service    the same for a ring of one's own: each person at its desk
 
 Whatever a role cannot see or do is decided by the database: the exchange's readers come in as its auditor, a bank's as the
 bank's, a member's as the member, a client's through the window with the token of its visit, the supervisor's as supervisor.
@@ -16,6 +17,7 @@ Only a bank's person reaches a login that posts, and that is the bank's teller.
 
 from ringfence.api import serving
 from ringfence.api.app import create_app
+from ringfence.api.office_service import OfficeService
 from ringfence.api.service import Service, Serving
 
-__all__ = ["Service", "Serving", "create_app", "serving"]
+__all__ = ["OfficeService", "Service", "Serving", "create_app", "serving"]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp
 
 import ringfence
-from ringfence.api import endpoints, letters, problems, withdrawals
+from ringfence.api import coming_in, endpoints, letters, office, office_readings, problems, withdrawals
 from ringfence.api.limits import Limits
-from ringfence.api.service import Service
+from ringfence.api.reception import Reception
 
 _SAYS = """
 Client money that nobody in the middle can touch. Come in at `POST /v1/session`; every request after it carries the token.
@@ -21,9 +21,17 @@ language of `Accept-Language`, en or zh. A write carries an `Idempotency-Key` an
 """
 
 
-def create_app(service: Service, *more: Callable[[FastAPI, Service], None]) -> ASGIApp:
-    """Make the application over `service`, which is open and stays so as long as the application answers, with whatever
-    `more` puts on it.
+# What can be asked of the circle; whoever serves something else puts its own beside coming in.
+CIRCLE = (endpoints.router, withdrawals.router, letters.router)
+OFFICE = (office.router, office_readings.router)
+Served = TypeVar("Served", bound=Reception)
+
+
+def create_app(
+    service: Served, *more: Callable[[FastAPI, Served], None], routers: Sequence[APIRouter] = CIRCLE
+) -> ASGIApp:
+    """Make the application over `service`, which is open and stays so as long as the application answers: the endpoints of
+    `routers`, and whatever `more` puts on it.
     """
     app = FastAPI(
         title="Ringfence",
@@ -35,9 +43,8 @@ def create_app(service: Service, *more: Callable[[FastAPI, Service], None]) -> A
         redoc_url=None,
     )
     app.state.service = service
-    app.include_router(endpoints.router)
-    app.include_router(withdrawals.router)
-    app.include_router(letters.router)
+    for router in (coming_in.router, *routers):
+        app.include_router(router)
     problems.install(app)
     for install in more:
         install(app, service)

@@ -6,15 +6,12 @@ import asyncio
 import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from ringfence import shapes
-from ringfence.access import Session
 from ringfence.access.calls import READS, recorded_calls
 from ringfence.api import parameters, showing
 from ringfence.api.problems import RefusedByLedger
-from ringfence.api.rates import NAME
-from ringfence.api.service import Service
 from ringfence.api.visitor import NoPower, NotFound, Visiting
 from ringfence.custody import EXCHANGE, Deposit
 from ringfence.errors import BadInput
@@ -28,41 +25,6 @@ _CNY = unit("CNY")
 _MOST_WAITING = 100
 _KINDS = Query(max_length=60, description="Only accounts of a kind.")
 _OWNERS = Query(max_length=100, description="Only what is this party's.")
-
-
-# -- coming in ------------------------------------------------------------------------------------------------------------
-
-
-@router.post("/session", status_code=201)
-def come_in(asked: shapes.Credentials, request: Request) -> shapes.SessionShown:
-    """Come in by name and password."""
-    service: Service = request.app.state.service
-    asker = f"name {asked.name}"
-    service.rates.take(asker, NAME)
-    session = service.door.enter(asked.name, asked.password)
-    service.rates.forgive(asker)
-    request.state.person = session.person.name
-    return shapes.SessionShown(token=session.token, **_person(session).model_dump())
-
-
-@router.get("/session")
-async def who_am_i(visitor: Visiting) -> shapes.PersonShown:
-    """Who the token stands for, and until when."""
-    return _person(visitor.session)
-
-
-@router.delete("/session", status_code=204)
-def leave(visitor: Visiting) -> Response:
-    """Leave: the token is good for nothing any more."""
-    visitor.service.door.leave(visitor.session.token)
-    return Response(status_code=204)
-
-
-def _person(session: Session) -> shapes.PersonShown:
-    person = session.person
-    return shapes.PersonShown(
-        name=person.name, role=person.role, party=person.party, duty=person.duty, until=session.until
-    )
 
 
 # -- deposits -------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from ringfence.access.calls import LONGEST_PATH, Call
 from ringfence.access.door import digest
 from ringfence.api.problems import LARGEST_BODY_BYTES, TooLarge, problem
 from ringfence.api.rates import BANK, ENTERING, LETTERS, NOBODY, PERSON, TooOften
-from ringfence.api.service import Service
+from ringfence.api.reception import Reception
 from ringfence.api.visitor import COOKIE, language_of
 from ringfence.errors import BadInput, RingfenceError
 from ringfence.links import LARGEST_LETTER_BYTES
@@ -40,7 +40,7 @@ _OVER_TLS = ((b"strict-transport-security", b"max-age=31536000"),)
 class Limits:
     """Wraps an application over a service: refuses what is too large, too slow or too often, and records every call."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: ASGIApp, service: Reception) -> None:
         self._app = app
         self._service = service
 
@@ -81,7 +81,7 @@ class Limits:
 class _Call:
     """One call under way: its body has a limit in size and time, its answer gets its headers, and then it is recorded."""
 
-    def __init__(self, service: Service, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, service: Reception, scope: Scope, receive: Receive, send: Send) -> None:
         self._service = service
         self._scope = scope
         self._receive = receive

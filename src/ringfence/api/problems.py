@@ -11,7 +11,7 @@ words of the language that it asked in.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
@@ -30,6 +30,8 @@ _STATUS = {
     "not-known": 401,
     "no-power": 403,
     "letter-refused": 403,
+    "not-yours": 403,
+    "wish-closed": 409,
     "not-found": 404,
     "not-here": 404,
     "refused": 422,
@@ -53,6 +55,9 @@ _TITLES: dict[str, dict[Language, str]] = {
     "bad-input": {"en": "Cannot be used", "zh": "输入不可用"},
     "not-known": {"en": "Not known", "zh": "未登录"},
     "no-power": {"en": "No power to do that", "zh": "无权动用"},
+    "not-yours": {"en": "Another person's to do", "zh": "由他人办理"},
+    "wish-closed": {"en": "Not open any more", "zh": "已办结"},
+    "unknown-account": {"en": "No such account", "zh": "无此账户"},
     "not-found": {"en": "Not here", "zh": "不存在"},
     "letter-refused": {"en": "Letter not acted upon", "zh": "函件不予受理"},
     "not-here": {"en": "Not served here", "zh": "不在此处服务"},
@@ -140,18 +145,19 @@ _log = logging.getLogger(__name__)
 
 
 class RefusedByLedger(RingfenceError):
-    """The ledger refused what was asked for under `key`: `refusal`."""
+    """The ledger refused what was asked for under `key`: `refusal`; `said` calls persons as people do."""
 
     code = "refused"
 
-    def __init__(self, refusal: Refusal, key: str) -> None:
+    def __init__(self, refusal: Refusal, key: str, said: Callable[[str], str] = str) -> None:
         super().__init__(refusal=refusal, key=key)
         self.refusal = refusal
         self.key = key
+        self._said = said
 
     def text(self, language: Language = "en") -> str:
         """As the ledger says it."""
-        return self.refusal.text(language)
+        return self._said(self.refusal.text(language))
 
 
 class TooSlow(RingfenceError):

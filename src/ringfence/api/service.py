@@ -6,9 +6,10 @@ import contextlib
 import datetime
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import psycopg
 
@@ -40,23 +41,28 @@ from ringfence.ledger import Ledger, role
 from ringfence.ring import Ring
 
 _VERIFIES_EVERY_S = 60.0
+_AT_MOST_A_TWENTIETH = 20
 
 _log = logging.getLogger(__name__)
 
 
-class Verified(NamedTuple):
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Verified(Generic[V]):
     """A verdict, and when it was reached."""
 
-    verdict: CircleVerdict
+    verdict: V
     at: datetime.datetime
 
 
-class Verdicts:
-    """Verifies what is new every minute; keeps the last verdict, of which there is a `first`."""
+class Verdicts(Generic[V]):
+    """Verifies what is new every so often, going on from the last verdict, which it keeps; of which there is a `first`."""
 
-    def __init__(self, store: Store, banks: Sequence[str], first: CircleVerdict) -> None:
-        self._store = store
-        self._banks = tuple(banks)
+    def __init__(self, first: V, again: Callable[[V], V], every_s: float = _VERIFIES_EVERY_S) -> None:
+        self._again = again
+        self._every_s = every_s
         self._closing = threading.Event()
         self.last = Verified(first, datetime.datetime.now(datetime.UTC))
         self._thread = threading.Thread(target=self._go_on, name="ringfence verifier", daemon=True)
@@ -68,13 +74,17 @@ class Verdicts:
         self._thread.join()
 
     def _go_on(self) -> None:
-        while not self._closing.wait(_VERIFIES_EVERY_S):
+        took_s = 0.0
+        # However long it takes, it is a small part of what the process does.
+        while not self._closing.wait(max(self._every_s, _AT_MOST_A_TWENTIETH * took_s)):
+            began_s = time.monotonic()
             try:
-                verdict = verify_circle(self._store, self._banks, since_last=True)
+                verdict = self._again(self.last.verdict)
             except (psycopg.Error, RingfenceError) as error:
                 _log.warning("not verified: %s", error)
             else:
                 self.last = Verified(verdict, datetime.datetime.now(datetime.UTC))
+            took_s = time.monotonic() - began_s
 
 
 class SharedEquation:
@@ -162,7 +172,7 @@ class Service:
     calls: Calls
     logins: Logins
     # None for a member, who verifies nobody's book.
-    verdicts: Verdicts | None
+    verdicts: Verdicts[CircleVerdict] | None
     refusals: Refusals
     # What only the exchange has.
     exchange: ExchangeService | None
@@ -180,8 +190,8 @@ class Service:
         """
         here = books_here(store)
         banks, books = banks_of(store), serving.books(here, members_of(store) if serving.role == "member" else ())
-        visits = EXCHANGE in here
-        create_access(store, visits=visits)
+        visits = [book for book in here if book == EXCHANGE]
+        create_access(store, visits)
         for book in books:
             create_post(store, book)
         if EXCHANGE in books:
@@ -193,7 +203,9 @@ class Service:
             opening.callback(calls.close)
             verdicts = None
             if books:
-                verdicts = Verdicts(store, banks, require_untouched(store, banks))
+                verdicts = Verdicts(
+                    require_untouched(store, banks), lambda _: verify_circle(store, banks, since_last=True)
+                )
                 opening.callback(verdicts.close)
             live = opening.enter_context(Live(store, books, banks))
             refusals = Refusals()
@@ -221,7 +233,11 @@ class Service:
                 declarations=_declarations(store, books),
             )
 
-    def the_verdicts(self) -> Verdicts:
+    def lets_in(self, person: Person) -> bool:
+        """Whether a person comes in here."""
+        return self.serving.lets_in(person)
+
+    def the_verdicts(self) -> Verdicts[CircleVerdict]:
         """What verifies the books here. Errors: NotHere where there are none."""
         if self.verdicts is None:
             raise NotHere(book=EXCHANGE, here=self.serving.party)

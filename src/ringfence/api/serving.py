@@ -5,15 +5,15 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
-from ringfence.api.app import create_app
-from ringfence.api.service import Service
+from ringfence.api.app import CIRCLE, Served, create_app
+from ringfence.api.reception import Reception
 from ringfence.errors import BadInput
 
 LOOPBACK = "127.0.0.1"
@@ -69,7 +69,7 @@ def address(listening: socket.socket, tls: Tls | None = None) -> str:
 class Server(uvicorn.Server):
     """Ends what is streaming before it waits for connections to close, which would otherwise never happen."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Reception) -> None:
         super().__init__(config)
         self._service = service
 
@@ -80,10 +80,15 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def server(service: Service, *more: Callable[[FastAPI, Service], None], tls: Tls | None = None) -> Server:
-    """A server over `service`; `run(sockets=[...])` answers until `should_exit`."""
+def server(
+    service: Served,
+    *more: Callable[[FastAPI, Served], None],
+    routers: Sequence[APIRouter] = CIRCLE,
+    tls: Tls | None = None,
+) -> Server:
+    """A server over `service`, as create_app makes it; `run(sockets=[...])` answers until `should_exit`."""
     config = uvicorn.Config(
-        create_app(service, *more),
+        create_app(service, *more, routers=routers),
         loop="uvloop",
         http="httptools",
         log_config=None,

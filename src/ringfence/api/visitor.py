@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import Annotated, Any, ClassVar
 import psycopg
 from fastapi import Depends, Request
 
-from ringfence.access import NotKnown, Person, Role, Session
+from ringfence.access import Person, Role, Session
+from ringfence.api.coming_in import In
 from ringfence.api.service import Service
 from ringfence.errors import Language, RingfenceError
 
@@ -79,18 +79,9 @@ def language_of(request: Request) -> Language:
     return "en"
 
 
-async def visitor(request: Request) -> Visitor:
+async def visitor(request: Request, session: In) -> Visitor:
     """The visitor whose token comes with the request. Errors: NotKnown."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise NotKnown
-    service: Service = request.app.state.service
-    session = service.door.known_lately(token)
-    if session is None:
-        session = await asyncio.to_thread(service.door.known, token)
-    # For the record of calls.
-    request.state.person = session.person.name
-    return Visitor(session, service)
+    return Visitor(session, request.app.state.service)
 
 
 Visiting = Annotated[Visitor, Depends(visitor)]

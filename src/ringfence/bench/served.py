@@ -43,7 +43,7 @@ _PAGES = {"exchange": ("", "?as=table", "day", "withdrawals", "clients", "journa
 def measure_served(store: Store, rounds: int, say: Callable[[str], None]) -> tuple[list[Figure], list[str]]:
     """Measure in so many rounds, and weigh the pages; the books of a circle must not be in `store` yet."""
     clients = _make(store)
-    create_access(store)
+    create_access(store, [EXCHANGE])
     persons = Persons(store)
     passwords = {
         "bank": persons.add("bench-bank", "bank", BANK),

@@ -133,6 +133,8 @@ def demo(
 
 def _go_on(store: Store, plan: Plan, port: int, language: Language) -> None:
     from ringfence.api import Service
+    from ringfence.api.app import CIRCLE
+    from ringfence.console import install
     from ringfence.demo.live import GoingOn
 
     typer.echo("\n" + _WORDS["going_on"][language])
@@ -140,7 +142,7 @@ def _go_on(store: Store, plan: Plan, port: int, language: Language) -> None:
         Service.open(store, replay=True) as service,
         GoingOn(store, plan, service.live, service.refusals, service.logins),
     ):
-        answer(store, service, port, language)
+        answer(store, service, port, language, console=install, routers=CIRCLE)
 
 
 def _live(store: Store, plan: Plan, console: Console, language: Language) -> Result:

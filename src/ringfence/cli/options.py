@@ -20,6 +20,15 @@ StoreOption = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", help="Folder of the embedded database.", show_default="your data folder"),
 ]
+RingOption = Annotated[
+    str,
+    typer.Option(
+        "--ring",
+        metavar="RING",
+        help="Of a ring of one's own: its file, or a built-in one's name.",
+        show_default="the circle",
+    ),
+]
 BookOption = Annotated[str, typer.Option("--book", metavar="BOOK", help="Whose book: exchange, or a bank's name.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
 LanguageOption = Annotated[str, typer.Option("--language", metavar="LANG", help="en or zh.")]
@@ -88,22 +97,32 @@ def spoken(language: str) -> Language:
     return cast("Language", language)
 
 
-def settings(store: Path | None) -> Settings:
-    """What the environment says, with the folder that was named on the command line."""
+def settings(store: Path | None, ring: str = "") -> Settings:
+    """What the environment says, with the folder that was named on the command line.
+
+    A `ring` of one's own has a folder of its own, beside others under `rings` in the user's data folder. Errors: as load.
+    """
     from ringfence.database import Settings
 
-    return Settings() if store is None else Settings(store=store.absolute())
+    if store is not None:
+        return Settings(store=store.absolute())
+    said = Settings()
+    if not ring:
+        return said
+    from ringfence.ring import load
+
+    return Settings(store=said.store / "rings" / load(ring).ring.name)
 
 
 @contextmanager
-def existing_store(folder: Path | None) -> Iterator[Store]:
-    """Open the store that is named, with the exchange's settlement brought up to this code.
+def existing_store(folder: Path | None, ring: str = "") -> Iterator[Store]:
+    """Open the store that is named, or the `ring`'s own, with the exchange's settlement brought up to this code.
 
     Errors: StoreMissing where an embedded one has never been made; as migrate_ledger.
     """
     from ringfence.database import Store, StoreMissing, embedded_cluster
 
-    named = settings(folder)
+    named = settings(folder, ring)
     if named.database_url is None and not embedded_cluster(named.store).exists:
         raise StoreMissing(where=str(named.store))
     with Store.open(named) as store:

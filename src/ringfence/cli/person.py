@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ringfence.cli.options import JsonOption, LanguageOption, StoreOption, existing_store, spoken
+from ringfence.cli.options import JsonOption, LanguageOption, RingOption, StoreOption, existing_store, spoken
 
 if TYPE_CHECKING:
-    from ringfence.access import Duty, Persons
+    from ringfence.access import Persons
     from ringfence.database import Store
     from ringfence.errors import Language
 
@@ -39,26 +39,37 @@ _NAME = typer.Argument(metavar="NAME", help="The name by which the person comes 
 def add(
     name: Annotated[str, _NAME],
     role: Annotated[
-        str, typer.Option("--role", metavar="ROLE", help="exchange, bank, member, client or supervisor.")
+        str,
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="exchange, bank, member, client or supervisor; of a ring of one's own staff, client or supervisor.",
+        ),
     ] = "",
     party: Annotated[
         str,
-        typer.Option("--party", metavar="PARTY", help="Of which bank, member or client; not needed for the others."),
+        typer.Option(
+            "--party",
+            metavar="PARTY",
+            help="Of which bank, member or client, or which party's staff; not needed for the others.",
+        ),
     ] = "",
     duty: Annotated[
         str | None,
         typer.Option(
             "--duty",
             metavar="DUTY",
-            help="Of a person of the exchange: clerk (looks at withdrawals first) or officer (second).",
+            help="Of a person of the exchange: clerk (looks at withdrawals first) or officer (second). Of staff: which of the party's persons.",
         ),
     ] = None,
+    ring: RingOption = "",
     store: StoreOption = None,
     language: LanguageOption = "en",
 ) -> None:
     """Let somebody in from now on, and show the password once.
 
     Try: ringfence person add ann --role member --party m1
+    Or, of a ring: ringfence person add ann --role client --party ann --ring mine.toml
     """
     from ringfence.access.person import ROLES
     from ringfence.errors import BadInput
@@ -66,19 +77,21 @@ def add(
     said = spoken(language)
     if role not in ROLES:
         raise BadInput("--role", role, f"one of {', '.join(ROLES)}")
-    with existing_store(store) as opened:
-        persons = _persons(opened)
-        party = _party(opened, role, party)
-        password = persons.add(name, role, party, _duty(duty))
+    with existing_store(store, ring) as opened:
+        persons = _persons(opened, ring)
+        party = _party_of_ring(opened, role, party, duty) if ring else _party(opened, role, party)
+        password = persons.add(name, role, party, duty)
     typer.echo(_WORDS["added"][said].format(name=name, role=role, party=party, password=password))
 
 
 @app.command(name="list")
-def list_persons(as_json: JsonOption = False, store: StoreOption = None, language: LanguageOption = "en") -> None:
+def list_persons(
+    as_json: JsonOption = False, ring: RingOption = "", store: StoreOption = None, language: LanguageOption = "en"
+) -> None:
     """List who may come in, and who may no more."""
     said = spoken(language)
-    with existing_store(store) as opened:
-        found = _persons(opened).all()
+    with existing_store(store, ring) as opened:
+        found = _persons(opened, ring).all()
     if as_json:
         rows = [{"name": p.name, "role": p.role, "party": p.party, "ended": p.ended and str(p.ended)} for p in found]
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
@@ -91,33 +104,50 @@ def list_persons(as_json: JsonOption = False, store: StoreOption = None, languag
 
 
 @app.command()
-def end(name: Annotated[str, _NAME], store: StoreOption = None, language: LanguageOption = "en") -> None:
+def end(
+    name: Annotated[str, _NAME], ring: RingOption = "", store: StoreOption = None, language: LanguageOption = "en"
+) -> None:
     """Let somebody in no more; whoever is in is out within seconds."""
     said = spoken(language)
-    with existing_store(store) as opened:
-        _persons(opened).end(name)
+    with existing_store(store, ring) as opened:
+        _persons(opened, ring).end(name)
     typer.echo(_WORDS["ended"][said].format(name=name))
 
 
-def _persons(store: Store) -> Persons:
+def _persons(store: Store, ring: str) -> Persons:
     from ringfence.access import Persons, create_access
-    from ringfence.custody import banks_of
+    from ringfence.custody import EXCHANGE, banks_of
+    from ringfence.office import Office
 
-    banks_of(store)
-    create_access(store)
+    if ring:
+        create_access(store, Office.kept(store).visited)
+    else:
+        banks_of(store)
+        create_access(store, [EXCHANGE])
     return Persons(store)
 
 
-def _duty(duty: str | None) -> Duty | None:
-    from ringfence.access import DUTIES
+def _party_of_ring(store: Store, role: str, party: str, duty: str | None) -> str:
+    """Whose person it is, in a ring of one's own. Errors: BadInput for a role, party or person that it does not have."""
     from ringfence.errors import BadInput
+    from ringfence.office import Office
 
-    for known in DUTIES:
-        if duty == known:
-            return known
-    if duty is not None:
-        raise BadInput("--duty", duty, f"one of {', '.join(DUTIES)}")
-    return None
+    office = Office.kept(store)
+    if role == "supervisor":
+        return role
+    if role == "staff":
+        seats = [seat.name for seat in office.seats()]
+        if f"{party}.{duty}" not in seats:
+            raise BadInput(
+                "--party, --duty", f"{party}.{duty}", f"the party and the person of one of {', '.join(seats)}"
+            )
+        return party
+    if role != "client":
+        raise BadInput("--role", role, "staff, client or supervisor")
+    with office.reading_all() as connection:
+        if not office.knows_client(connection, party):
+            raise BadInput("--party", party, "a client that is registered in one of the books")
+    return party
 
 
 def _party(store: Store, role: str, party: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ringfence.cli.options import JsonOption, LanguageOption, StoreOption, day_option
+from ringfence.cli.options import JsonOption, LanguageOption, RingOption, StoreOption, day_option
 
 if TYPE_CHECKING:
     from ringfence.custody.segregation import Segregation
@@ -35,6 +35,7 @@ def segregation(
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="Write every client into a spreadsheet, .xlsx.")
     ] = None,
+    ring: RingOption = "",
     store: StoreOption = None,
     as_json: JsonOption = False,
     language: LanguageOption = "en",
@@ -43,25 +44,17 @@ def segregation(
 
     A client who owes is added back: nobody's debt offsets another's balance. Exit code 1: something was missing.
     Try: ringfence segregation --date 2020-03-10 --output segregation.xlsx
+    Or, of a ring of one's own: ringfence segregation --ring mine.toml
     """
-    from ringfence.cli.options import auditor, exchange_store, require_writable, spoken
-    from ringfence.custody import EXCHANGE, banks_of
-    from ringfence.custody.segregation import segregation as state
+    from ringfence.cli.options import require_writable, spoken
     from ringfence.errors import BadInput
-    from ringfence.ring import load
 
     said = spoken(language)
     if output is not None:
         if output.suffix != ".xlsx":
             raise BadInput("--output", str(output), "a file that ends in .xlsx")
         require_writable("--output", output)
-    with exchange_store(store) as opened, contextlib.ExitStack() as reading:
-        exchange = reading.enter_context(auditor(opened, EXCHANGE))
-        banks = [reading.enter_context(auditor(opened, bank)) for bank in banks_of(opened)]
-        asked = date or exchange.closed_through
-        if asked == datetime.date.min:
-            raise BadInput("--date", "none", "a booking day: none is closed yet")
-        statements = state(load("sge"), {"bank": banks, "exchange": [exchange]}, asked)
+    statements = _of_office(ring, store, date) if ring else _of_circle(store, date)
     if output is not None:
         from ringfence.reports import segregation_workbook
 
@@ -74,6 +67,32 @@ def segregation(
                 typer.echo(line)
     if any(statement.excess_minor < 0 for statement in statements):
         raise typer.Exit(1)
+
+
+def _of_circle(store: Path | None, date: datetime.date | None) -> list[Segregation]:
+    from ringfence.cli.options import auditor, exchange_store
+    from ringfence.custody import EXCHANGE, banks_of
+    from ringfence.custody.segregation import segregation as state
+    from ringfence.errors import BadInput
+    from ringfence.ring import load
+
+    with exchange_store(store) as opened, contextlib.ExitStack() as reading:
+        exchange = reading.enter_context(auditor(opened, EXCHANGE))
+        banks = [reading.enter_context(auditor(opened, bank)) for bank in banks_of(opened)]
+        asked = date or exchange.closed_through
+        if asked == datetime.date.min:
+            raise BadInput("--date", "none", "a booking day: none is closed yet")
+        return state(load("sge"), {"bank": banks, "exchange": [exchange]}, asked)
+
+
+def _of_office(ring: str, store: Path | None, date: datetime.date | None) -> list[Segregation]:
+    """Of a ring of one's own: without a day, of the earliest booking day on which one of its books still is."""
+    from ringfence.cli.options import existing_store
+    from ringfence.office import Office, statement
+
+    with existing_store(store, ring) as opened:
+        office = Office.kept(opened)
+        return statement(office, date or min(office.day(book) for book in office.ring.books))
 
 
 def _lines(one: Segregation, said: Language) -> list[str]:

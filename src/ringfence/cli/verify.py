@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ringfence.cli.options import JsonOption, LanguageOption, StoreOption
+from ringfence.cli.options import JsonOption, LanguageOption, RingOption, StoreOption
 
 if TYPE_CHECKING:
     from ringfence.custody import CircleVerdict
@@ -23,6 +24,10 @@ _WORDS = {
     "since": {
         "en": "           after batch {since:,}, up to which it was verified before",
         "zh": "           自已核验的批次 {since:,} 之后",
+    },
+    "pair": {
+        "en": "{pool} {held} {unit} = {mirror} {said} + {transit} in transit; unexplained {difference}",
+        "zh": "{pool} {held} {unit} = {mirror} {said} + 在途 {transit}；差额 {difference}",
     },
     "no-equation": {
         "en": "money equation: not read, since the exchange's book is not here or a bank does not answer",
@@ -40,6 +45,7 @@ def verify(
     since_last: Annotated[
         bool, typer.Option("--since-last", help="Only what was written since the last time that all was right.")
     ] = False,
+    ring: RingOption = "",
     store: StoreOption = None,
     as_json: JsonOption = False,
     language: LanguageOption = "en",
@@ -52,15 +58,59 @@ def verify(
     """
     from ringfence.cli.options import existing_store, spoken
     from ringfence.custody import banks_of, verify_circle
+    from ringfence.errors import BadInput
 
     said = spoken(language)
     started = time.monotonic()
+    if ring:
+        if since_last:
+            raise BadInput("--since-last", "--ring", "one of the two: of a ring all is verified")
+        _verify_office(ring, store, said, as_json=as_json)
+        return
     with existing_store(store) as opened:
         verdict = verify_circle(opened, banks_of(opened), since_last=since_last)
     if as_json:
         typer.echo(json.dumps(as_figures(verdict), ensure_ascii=False, indent=2))
     else:
         _print(verdict, said, time.monotonic() - started)
+    if not verdict.ok:
+        raise typer.Exit(1)
+
+
+def _verify_office(ring: str, store: Path | None, language: str, *, as_json: bool) -> None:
+    """Of a ring of one's own: every book, every posting beside the paper that it stands on, and the equation of every pair."""
+    from ringfence.cli.options import existing_store
+    from ringfence.money import grouped, unit
+    from ringfence.office import Office, verify_office
+
+    started = time.monotonic()
+    with existing_store(store, ring) as opened:
+        verdict = verify_office(Office.kept(opened))
+    if as_json:
+        figures = {
+            "ok": verdict.ok,
+            "postings_checked": sum(book.postings for book in verdict.books),
+            "findings": [finding._asdict() for finding in verdict.findings],
+            "pairs": [pair._asdict() | {"difference_minor": pair.difference_minor} for pair in verdict.pairs],
+        }
+        typer.echo(json.dumps(figures, ensure_ascii=False, indent=2))
+    else:
+        for book in verdict.books:
+            said = {"ledger": book.ledger, "batches": book.batches, "postings": book.postings}
+            typer.echo(_WORDS["book"][language].format(**said))
+        for pair in verdict.pairs:
+            amounts = {
+                name: grouped(amount, unit(pair.unit))
+                for name, amount in (
+                    ("held", pair.held_minor), ("said", pair.said_minor), ("transit", pair.transit_minor),
+                    ("difference", pair.difference_minor),
+                )
+            }  # fmt: skip
+            places = {"pool": f"{pair.book}.{pair.kind}", "mirror": f"{pair.claims}.{pair.mirror}", "unit": pair.unit}
+            typer.echo(_WORDS["pair"][language].format(**amounts, **places))
+        for finding in verdict.findings:
+            typer.echo(f"✗ {finding}")
+        typer.echo(f"{_WORDS['ok' if verdict.ok else 'wrong'][language]} ({time.monotonic() - started:.1f} s)")
     if not verdict.ok:
         raise typer.Exit(1)
 

@@ -7,9 +7,11 @@ words       whole sentences in English and Chinese
 svg, circle, bars, strip    the pictures, as pure functions of a state
 rendering   a state as the parts of a page
 hub         one watch for all pages that are open
-pages       coming in, the circle, its stream
+entrance    coming in, leaving, what browsers load
+pages       the circle, its stream
+office_desk, office_pages    the same for a ring of one's own: desks, money, books
 """
 
-from ringfence.console.install import install
+from ringfence.console.install import install, install_office
 
-__all__ = ["install"]
+__all__ = ["install", "install_office"]

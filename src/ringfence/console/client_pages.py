@@ -17,10 +17,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ringfence.api.visitor import NotFound, Visitor
+from ringfence.console.entrance import In, Spoken, answered, require_own
 from ringfence.console.figures import clock, count, exact, masked, signed
 from ringfence.console.figures import day as day_words
 from ringfence.console.frame import frame
-from ringfence.console.pages import In, Spoken, answered, require_own, visitor_of
+from ringfence.console.pages import visitor_of
 from ringfence.console.rendering import verified_words
 from ringfence.console.state import Verified
 from ringfence.console.words import Words

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
 from ringfence.api.visitor import NotFound, Visitor
+from ringfence.console.entrance import In, Spoken, answered
 from ringfence.console.figures import count, exact, masked
 from ringfence.console.figures import day as day_words
 from ringfence.console.frame import frame
 from ringfence.console.journal import reader_of
-from ringfence.console.pages import In, Spoken, answered
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE
 from ringfence.custody.requests import registration

@@ -41,18 +41,21 @@ def frame(language: Language, person: Person | None, here: str, path: str = "", 
         "here": here,
         "person": person,
         "role_word": role_word(person.role, language) if person else "",
-        "links": _links(words, person, here),
+        "links": links(language, person, here),
         "finds": person is not None and person.role != "client",
         "may_press": person is not None and person.role not in READ_ONLY,
         # Beside what all pages have: of pages with pictures that live, or of the others.
         "style": "circle.css" if here in ("circle", "mine") else "work.css",
+        "also_style": None,
         "state": None,
         "waiting": "",
     }
     return given | more
 
 
-def _links(words: Words, person: Person | None, here: str) -> list[Link]:
+def links(language: Language, person: Person | None, here: str) -> list[Link]:
+    """The pages that a person has, of which it looks at one."""
+    words = Words(language)
     titles = {
         "circle": ("", words("Circle")),
         "mine": ("", words("Mine")),
@@ -67,7 +70,7 @@ def _links(words: Words, person: Person | None, here: str) -> list[Link]:
         "statement": ("statement", words("Statement")),
         "verify": ("verify", words("Verify")),
     }
-    pages = _PAGES[person.role] if person else ()
+    pages = _PAGES.get(person.role, ()) if person else ()
     return [Link(name, *titles[name], here=name == here) for name in pages]
 
 
@@ -80,5 +83,6 @@ def role_word(role: Role, language: Language) -> str:
         "member": words("member"),
         "client": words("client"),
         "supervisor": words("supervisor"),
+        "staff": words("staff"),
     }
     return said[role]

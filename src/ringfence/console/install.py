@@ -10,13 +10,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
 from ringfence import ring
-from ringfence.api import Service
+from ringfence.api import OfficeService, Service
 from ringfence.api.visitor import language_of
 from ringfence.console import (
     client_pages,
     clients,
     day_page,
+    entrance,
     journal,
+    office_desk,
+    office_pages,
     pages,
     problem_pages,
     queue_pages,
@@ -24,6 +27,7 @@ from ringfence.console import (
     ring_page,
     risk_page,
 )
+from ringfence.console.frame import links
 from ringfence.console.hubs import Hubs
 from ringfence.console.words import LANGUAGES
 from ringfence.errors import Language, RingfenceError
@@ -43,11 +47,10 @@ class BrowserCodeMissing(RingfenceError):
 
 def install(app: FastAPI, service: Service) -> None:
     """Add the pages to `app`. Errors: BrowserCodeMissing."""
-    missing = [name for name in _NEEDED if name not in rendering.static_files()]
-    if missing:
-        raise BrowserCodeMissing(files=", ".join(missing))
+    install_entrance(app)
     hubs = Hubs(service, closed=_is_closed(service))
     app.state.hubs = hubs
+    app.state.links = links
     service.ending.append(hubs.end_streams)
 
     @contextlib.asynccontextmanager
@@ -64,10 +67,24 @@ def install(app: FastAPI, service: Service) -> None:
         app.include_router(room.router)
     app.include_router(pages.router)
 
+
+def install_office(app: FastAPI, service: OfficeService) -> None:
+    """Add the pages of a ring of one's own to `app`. Errors: BrowserCodeMissing."""
+    install_entrance(app)
+    app.state.links = office_desk.links
+    app.include_router(office_pages.router)
+
+
+def install_entrance(app: FastAPI) -> None:
+    """Let people come in, and tell them in pages what is refused. Errors: BrowserCodeMissing."""
+    missing = [name for name in _NEEDED if name not in rendering.static_files()]
+    if missing:
+        raise BrowserCodeMissing(files=", ".join(missing))
+    app.include_router(entrance.router)
     problem_pages.install(app)
 
-    @app.exception_handler(pages.NotIn)
-    async def _(request: Request, error: pages.NotIn) -> Response:
+    @app.exception_handler(entrance.NotIn)
+    async def _(request: Request, error: entrance.NotIn) -> Response:
         language = request.path_params.get("language")
         return RedirectResponse(f"/{language if language in LANGUAGES else language_of(request)}/in", 303)
 

@@ -16,12 +16,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ringfence.access import Session
 from ringfence.api.visitor import NotFound, Visitor
+from ringfence.console.entrance import In, Spoken, answered
 from ringfence.console.figures import clock, count, exact
 from ringfence.console.figures import day as day_words
 from ringfence.console.frame import frame
 from ringfence.console.hubs import SEES_THE_CIRCLE
 from ringfence.console.lanes import book_title, event_word, lanes
-from ringfence.console.pages import In, Spoken, answered, visitor_of
+from ringfence.console.pages import visitor_of
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE
 from ringfence.custody.trail import Trail, trail, trail_from_bank

@@ -8,8 +8,8 @@ from starlette.exceptions import HTTPException
 
 from ringfence.api.problems import problem
 from ringfence.api.visitor import NotFound, language_of
+from ringfence.console.entrance import answered
 from ringfence.console.frame import frame
-from ringfence.console.pages import answered
 from ringfence.console.words import LANGUAGES, Words
 from ringfence.errors import Language, RingfenceError
 

@@ -13,8 +13,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from ringfence.api.visitor import NoPower, NotFound, Visitor
 from ringfence.api.withdrawals import do_step, examined
 from ringfence.console import queue
+from ringfence.console.entrance import In, Spoken, headers_for, require_own
 from ringfence.console.hubs import SEES_THE_CIRCLE
-from ringfence.console.pages import In, Spoken, headers_for, require_own, visitor_of
+from ringfence.console.pages import visitor_of
 from ringfence.custody import EXCHANGE
 from ringfence.custody import requests as asked
 from ringfence.custody.requests import Step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse
 from ringfence import ring
 from ringfence.access import Person
 from ringfence.api import Service
+from ringfence.console.entrance import In, Spoken, headers_for
 from ringfence.console.frame import frame
-from ringfence.console.pages import In, Spoken, headers_for
 from ringfence.console.rendering import templates
 from ringfence.console.words import Words
 from ringfence.errors import Language
@@ -40,29 +40,34 @@ async def ring_page(language: Spoken, request: Request, session: In) -> HTMLResp
 
 def page(person: Person, language: Language, *, declared: bool) -> str:
     """The whole page; `declared` is whether the books here are declared as the ring says."""
-    words, verdict = Words(language), _decided()
-    declaration = verdict.ring
-    given = frame(
-        language, person, "ring", "ring",
-        answer=ring.headline(verdict, language),
-        says=declaration.ring.says.text(language),
-        source=declaration.ring.source,
-        declared=declared,
-        routes=verdict.routes,
-        parties=[role.title.text(language) for role in declaration.parties.values()],
-        books=[
+    given = frame(language, person, "ring", "ring", declared=declared, **told(_decided(), language))
+    return templates().get_template("ring.html").render(given)
+
+
+def told(verdict: Verdict, language: Language) -> dict[str, Any]:
+    """What the page says of a ring that was decided."""
+    words, declaration = Words(language), verdict.ring
+    return {
+        "answer": ring.headline(verdict, language),
+        "says": declaration.ring.says.text(language),
+        "source": declaration.ring.source,
+        "routes": verdict.routes,
+        "parties": [role.title.text(language) for role in declaration.parties.values()],
+        "books": [
             (book.title.text(language), list(_rows(declaration, name, words)))
             for name, book in declaration.books.items()
         ],
-        alone=[
-            (declaration.parties[party].title.text(language), [ring.tell(verdict, finding, language) for finding in found])
+        "alone": [
+            (
+                declaration.parties[party].title.text(language),
+                [ring.tell(verdict, finding, language) for finding in found],
+            )
             for party, found in verdict.alone.items()
         ],
-        together=[ring.tell(verdict, finding, language) for finding in verdict.takes if not finding.above],
-        papers=[(name, proof.says.text(language)) for name, proof in declaration.proofs.items()],
-        above=[ring.tell(verdict, finding, language) for finding in verdict.takes if finding.above],
-    )  # fmt: skip
-    return templates().get_template("ring.html").render(given)
+        "together": [ring.tell(verdict, finding, language) for finding in verdict.takes if not finding.above],
+        "papers": [(name, proof.says.text(language)) for name, proof in declaration.proofs.items()],
+        "above": [ring.tell(verdict, finding, language) for finding in verdict.takes if finding.above],
+    }
 
 
 @cache

@@ -14,12 +14,13 @@ from fastapi.responses import HTMLResponse
 from ringfence import calendar
 from ringfence.api import Service
 from ringfence.api.visitor import Visitor
+from ringfence.console.entrance import In, Spoken, answered
 from ringfence.console.figures import count, exact
 from ringfence.console.figures import day as day_words
 from ringfence.console.frame import frame
 from ringfence.console.grades import grade_word, grades_board
 from ringfence.console.hubs import SEES_THE_CIRCLE
-from ringfence.console.pages import In, Spoken, answered, visitor_of
+from ringfence.console.pages import visitor_of
 from ringfence.console.stress import percent, stress_curve
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE, Funds

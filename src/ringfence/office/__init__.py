@@ -3,21 +3,28 @@
 founding   ledgers, logins, institutions and accounts of a ring
 papers     what one book holds or has posted, on which another acts once
 office     a ring's store, opened: who sits where, and entering a book
+asked      what is asked for at a desk
 desk       what a person does: ask, finish, register, confirm, limit, open and close days
 tasks      what waits for a person
-readings   balances, the money equation and its transit, the verdict
+unattended persons whose part the process takes
+wishes     what clients ask for, through their own sessions
+readings   the money equation and its transit, the verdict
 """
 
-from ringfence.office.desk import Asked, Desk, NotYours
+from ringfence.office.asked import Asked, NewClient
+from ringfence.office.desk import Desk, NotYours
 from ringfence.office.founding import ledger_name
 from ringfence.office.office import NoOffice, Office, OtherRing, Seat
 from ringfence.office.papers import Paper, Source
-from ringfence.office.readings import OfficeVerdict, PairRead, equation, verify_office
+from ringfence.office.readings import OfficeVerdict, PairRead, equation, statement, verify_office
 from ringfence.office.tasks import Task, tasks
+from ringfence.office.unattended import Unattended, seats_called
+from ringfence.office.wishes import Way, Wish, WishClosed, ways, wish, wishes
 
 __all__ = [
     "Asked",
     "Desk",
+    "NewClient",
     "NoOffice",
     "NotYours",
     "Office",
@@ -28,8 +35,17 @@ __all__ = [
     "Seat",
     "Source",
     "Task",
+    "Unattended",
+    "Way",
+    "Wish",
+    "WishClosed",
     "equation",
     "ledger_name",
+    "seats_called",
+    "statement",
     "tasks",
     "verify_office",
+    "ways",
+    "wish",
+    "wishes",
 ]

@@ -6,19 +6,29 @@ Persons act one after another: between looking at a paper and posting on it noth
 from __future__ import annotations
 
 import datetime
-import hashlib
 import threading
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import ClassVar
 
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Action, Binding, Caps, Grant, Instruction, Ledger, Outcome, Party, Registered, role
 from ringfence.ledger.grant import NO_CAPS
-from ringfence.office.founding import BANK, CLIENT, MEMBER, client_accounts
-from ringfence.office.office import SUPERVISOR, Office, Seat
+from ringfence.office.asked import (
+    Asked,
+    NewClient,
+    amount_of,
+    as_wished,
+    client_of,
+    dated,
+    identity_digest,
+    registered_account,
+    unit_of,
+)
+from ringfence.office.founding import BANK, CLIENT, MEMBER, SUPERVISOR, client_accounts
+from ringfence.office.office import Office, Seat
 from ringfence.office.papers import Paper, executed, made_on, sources, unused
+from ringfence.office.wishes import Wish, WishClosed, decline, wishes
 from ringfence.ring import Book
 from ringfence.ring.ring import RouteOfBook
 
@@ -33,45 +43,6 @@ class NotYours(RingfenceError):
         "en": "{what} is not {person}'s to do; the ring gives it to {whose}",
         "zh": "{what} 不由 {person} 办理；封闭圈规定由 {whose} 办理",
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody wants posted on a route: for which client, where the book knows clients, how much of which unit.
-
-    `said` is what the person says of each paper that it has in its hands, by the proof's name. `paper` is a paper of another book,
-    its number; then `client` and the amount may be left out as far as the paper says them. The same `key` is carried out once.
-    """
-
-    book: str
-    route: str
-    amount_minor: int | None = None
-    client: str = ""
-    unit: str = ""
-    said: Mapping[str, str] = field(default_factory=dict)
-    paper: tuple[str, int] | None = None
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NewClient:
-    """A client as its papers name it: `identity` is what they prove, of which a digest is kept; the account it pays from and to."""
-
-    name: str
-    title: str
-    identity: str
-    account_number: str
-
-    def __post_init__(self) -> None:
-        for one, longest in (("name", 40), ("title", 100), ("identity", 100), ("account_number", 60)):
-            said = getattr(self, one)
-            if not said.isprintable() or said != said.strip() or not (one == "title" or said) or len(said) > longest:
-                raise BadInput(one, said, f"1 to {longest} characters that can be read", f"1 至 {longest} 个可读字符")
-
-
-def identity_digest(identity: str) -> str:
-    """What is kept of the papers that prove who somebody is: the same at every institution."""
-    return hashlib.sha256(f"identity {' '.join(identity.split())}".encode()).hexdigest()
 
 
 class Desk:
@@ -92,12 +63,21 @@ class Desk:
         book, way = self._way(asked.book, asked.route)
         self._require(seat, asked.book, f"{asked.book}.{asked.route}", way.asks)
         with self._turn, self.office.enter(asked.book, seat.person) as ledger:
+            wished = self._wish(asked)
+            if wished is not None:
+                asked = as_wished(asked, wished)
             paper = self._paper(asked, finishing=False)
             said = self._said(seat, asked, way)
-            client = _client(book, asked, paper)
-            unit = _unit(book, way, asked, paper)
-            amount_minor = _amount(asked, paper)
-            key = paper.key(asked.route) if paper else f"{asked.route}:{asked.key or uuid.uuid4()}"
+            client = client_of(book, asked, paper)
+            unit = unit_of(book, way, asked, paper)
+            amount_minor = amount_of(asked, paper)
+            key = (
+                paper.key(asked.route)
+                if paper
+                else wished.key
+                if wished
+                else f"{asked.route}:by:{asked.key or uuid.uuid4()}"
+            )
             instruction = Instruction(
                 key,
                 asked.route,
@@ -107,9 +87,9 @@ class Desk:
                     for kind in way.path
                 ),
                 amount_minor,
-                _dated(ledger, way, paper),
+                dated(ledger, way, paper),
                 action=Action.HOLD if way.finishes else Action.POST,
-                payee=_registered(ledger, client) if client else "",
+                payee=registered_account(ledger, client) if client else "",
                 ref=said,
             )
             return ledger.post([instruction], self._confirmed(ledger, way, paper)).outcomes[0]
@@ -144,7 +124,7 @@ class Desk:
                 subject,
                 tuple(side for side in sides if side),
                 rest,
-                _dated(ledger, way, paper),
+                dated(ledger, way, paper),
                 action=Action.RELEASE if release else Action.POST_HELD,
                 hold=hold,
                 payee=payee,
@@ -208,6 +188,24 @@ class Desk:
         given = "none" if asked.paper is None else f"{asked.paper[0]}:{asked.paper[1]}"
         places = ", ".join(f"{source.book}.{source.route}" for source in found)
         raise BadInput("paper", given, f"a paper from {places} that has not been used", f"{places} 中尚未使用的凭据")
+
+    def _wish(self, asked: Asked) -> Wish | None:
+        """The client's wish that is acted upon. Errors: WishClosed where it is not open, or is about another route."""
+        if asked.wish is None:
+            return None
+        with self.office.reading_all() as connection:
+            found = wishes(connection, self.office, asked.book, asked.route, asked.wish, only_open=True)
+        if not found:
+            raise WishClosed(wish=asked.wish)
+        return found[0]
+
+    def decline(self, seat: Seat, book: str, route: str, number: int, reason: str) -> None:
+        """Tell a client that its wish will not be done. Errors: BadInput; NotYours; WishClosed."""
+        _, way = self._way(book, route)
+        self._require(seat, book, f"{book}.{route}", way.asks)
+        with self._turn:
+            self._wish(Asked(book, route, wish=number))
+            decline(self.office, number, seat.name, reason)
 
     def _said(self, seat: Seat, asked: Asked, way: RouteOfBook) -> str:
         """What stands in the posting of the papers that the person has in its own hands. Errors: BadInput for one not told about."""
@@ -341,59 +339,3 @@ class Desk:
         declared = self.office.ring.books[book]
         self._require(seat, book, f"{what} in {book}", whose(declared))
         return declared
-
-
-def _client(book: Book, asked: Asked, paper: Paper | None) -> str:
-    """For which client. Errors: BadInput where the book knows clients and none is said, or another than the paper's."""
-    if not book.knows_clients:
-        return ""
-    named = paper.client if paper else None
-    if named and asked.client not in ("", named):
-        raise BadInput("client", asked.client, f"{named}, as the paper says", f"须为凭据所载 {named}")
-    if not (named or asked.client):
-        raise BadInput("client", asked.client, "a client of this book", "须为本账簿的客户")
-    return named or asked.client
-
-
-def _unit(book: Book, way: RouteOfBook, asked: Asked, paper: Paper | None) -> str:
-    common = units_on(book, way)
-    unit = asked.unit or (paper.unit if paper else common[0])
-    if unit not in common or (paper and unit != paper.unit):
-        right = paper.unit if paper else ", ".join(common)
-        raise BadInput("unit", unit, f"one of {right}", f"{right} 之一")
-    return unit
-
-
-def units_on(book: Book, way: RouteOfBook) -> list[str]:
-    """In what a route can be walked: the units that every kind on it is kept in."""
-    return [unit for unit in book.units if all(unit in book.units_of(kind) for kind in way.path)]
-
-
-def _amount(asked: Asked, paper: Paper | None) -> int:
-    """How much. Errors: BadInput where it is not said, or is more than the paper has left; or not all, of one that is not parted."""
-    if paper is None:
-        if asked.amount_minor is None:
-            raise BadInput("amount", "none", "an amount", "须填金额")
-        return asked.amount_minor
-    amount = paper.rest_minor if asked.amount_minor is None else asked.amount_minor
-    whole = paper.source.taken_over and not paper.source.parted
-    if not 0 < amount <= paper.rest_minor or (whole and amount != paper.rest_minor):
-        right = "all that the paper says" if whole else "no more than the paper has left"
-        raise BadInput(
-            "amount", amount, f"{right}: {paper.rest_minor} of the minor unit", f"凭据余额 {paper.rest_minor} 分以内"
-        )
-    return amount
-
-
-def _dated(ledger: Ledger, way: RouteOfBook, paper: Paper | None) -> datetime.date:
-    """The value date: that of the paper, where the route goes so far back; else the booking day."""
-    today = ledger.day
-    if paper is not None and 0 <= (today - paper.value_date).days <= way.back_days:
-        return paper.value_date
-    return today
-
-
-def _registered(ledger: Ledger, client: str) -> str:
-    """The account that the client has registered, in force; none where it has none: then the ledger says so."""
-    found = ledger.rows("SELECT account_number FROM {}.binding WHERE client = %s AND NOT waiting", (client,))
-    return str(found[-1][0]) if found else ""

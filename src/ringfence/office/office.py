@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from ringfence.database import Store, migrate_ledger, sql_files
 from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import Ledger, create_login, role
-from ringfence.office.founding import create_books, ledger_name, register_institutions
+from ringfence.office.founding import (
+    DECLINES,
+    READS_ALL,
+    SUPERVISOR,
+    WINDOW,
+    create_books,
+    ledger_name,
+    let_clients_wish,
+    register_institutions,
+)
 from ringfence.ring import Ring, parse
 
 SCHEMA = "ringfence_office"
 OWNER = "ringfence_office_owner"
-# Reads every book: what hands papers from one to another, the equation, the supervisor.
-READS_ALL = "ringfence_office_reads"
-# In every book: the supervisor, who reads; the window, through which clients read what is theirs; the door to it.
-SUPERVISOR, WINDOW = "supervisor", "window"
 
 
 class OtherRing(RingfenceError):
@@ -74,7 +81,8 @@ class Office:
         ring = parse(text, name)
         with store.connect() as administrator:
             store.ensure_role(administrator, OWNER, login=False)
-            store.ensure_role(administrator, READS_ALL, login=True)
+            for login in (READS_ALL, DECLINES):
+                store.ensure_role(administrator, login, login=True)
         migrate_ledger(store, SCHEMA, OWNER, [], sql_files("ringfence.office", "migrations"))
         with store.connect() as administrator, administrator.transaction():
             kept = administrator.execute("SELECT name, text FROM ringfence_office.ring FOR UPDATE").fetchone()
@@ -110,8 +118,9 @@ class Office:
             create_login(self.store, ledger, SUPERVISOR, "reads")
             create_login(self.store, ledger, WINDOW, "member")
         with self.store.connect() as administrator:
-            for ledger in self.names.values():
+            for name, ledger in self.names.items():
                 self.store.give_group(administrator, role(ledger, "reads"), READS_ALL)
+                let_clients_wish(administrator, ledger, name)
         for name, book in self.ring.books.items():
             with self.enter(name, book.registers) as registrar:
                 register_institutions(registrar, self.ring, book)
@@ -134,25 +143,56 @@ class Office:
 
     def seats(self) -> list[Seat]:
         """Everybody who can enter a book, in the order of the ring's file."""
-        return [
-            Seat(party, person)
-            for party, declared in self.ring.parties.items()
-            for person in declared.persons
-            if self.books_of(Seat(party, person))
-        ]
+        return seats(self.ring)
 
     def books_of(self, seat: Seat) -> list[str]:
         """The books that this person enters."""
-        return [
-            name
-            for name, book in self.ring.books.items()
-            if book.kept_by == seat.party and seat.person in book.declaration().logins
-        ]
+        return _entered(self.ring, seat)
+
+    def said(self, text: str) -> str:
+        """A refusal of the ledger with persons and books called as the ring calls them."""
+        for book, ledger in self.names.items():
+            kept_by = self.ring.books[book].kept_by
+            text = re.sub(rf"\b{role(ledger, '')}(\w+)", rf"{kept_by}.\1", text).replace(ledger, book)
+        return text
+
+    @property
+    def visited(self) -> list[str]:
+        """The ledgers that know clients, and which these may visit."""
+        return [self.names[name] for name, book in self.ring.books.items() if book.knows_clients]
+
+    def knows_client(self, connection: psycopg.Connection[Any], name: str) -> bool:
+        """Whether a client of that name is registered in any of the books."""
+        return any(
+            connection.execute(
+                sql.SQL("SELECT FROM {}.party WHERE name = %s AND role = 'client'").format(sql.Identifier(ledger)),
+                (name,),
+            ).rowcount
+            for ledger in self.visited
+        )
 
     def day(self, book: str) -> datetime.date:
         """The booking day there."""
         with self.enter(book, SUPERVISOR) as ledger:
             return ledger.day
+
+
+def seats(ring: Ring) -> list[Seat]:
+    """Everybody who can enter a book of a ring, in the order of its file."""
+    return [
+        seat
+        for party, declared in ring.parties.items()
+        for seat in (Seat(party, person) for person in declared.persons)
+        if _entered(ring, seat)
+    ]
+
+
+def _entered(ring: Ring, seat: Seat) -> list[str]:
+    return [
+        name
+        for name, book in ring.books.items()
+        if book.kept_by == seat.party and seat.person in book.declaration().logins
+    ]
 
 
 def _names(ring: Ring) -> dict[str, str]:

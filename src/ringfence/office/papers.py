@@ -29,7 +29,7 @@ class Source(NamedTuple):
     """From where the papers of a route come: by which proof, from which book and route; `held`: holds, else postings.
 
     `taken_over`: both routes move the same money, so that the paper waits until it is used, and is used by one route only.
-    `parted`: the book does not know clients, so that one paper may be several clients'.
+    `parted`: it is for no client, so that one paper may be several clients'.
     """
 
     proof: str
@@ -55,6 +55,11 @@ class Paper(NamedTuple):
     value_date: datetime.date
     ref: str
 
+    @property
+    def name(self) -> tuple[str, int]:
+        """By what it is asked for: `book.route`, and its number."""
+        return f"{self.source.book}.{self.source.route}", self.number
+
     def key(self, route: str) -> str:
         """The key of what is posted on it next, on this route."""
         key = f"{self.source.book}.{self.source.route}:{self.number}"
@@ -78,7 +83,7 @@ def sources(ring: Ring, book: str, route: str, *, finishing: bool) -> list[Sourc
                 of, _, other = place.partition(".")
                 fits = _fits(ring, (of, ring.books[of].routes[other]), (book, way))
                 if fits is not False:
-                    parted = declared.knows_clients and not ring.books[of].knows_clients
+                    parted = declared.is_for_a_client(route) and not ring.books[of].is_for_a_client(other)
                     found.append(Source(name, of, other, held, fits is True, parted))
     return found
 
@@ -156,7 +161,7 @@ def unused(
             "limit": MOST_SHOWN,
         },
     ).fetchall()
-    known = ring.books[source.book].knows_clients
+    known = ring.books[source.book].is_for_a_client(source.route)
     return [
         Paper(source, number, subject if known else None, amount, amount - used, times, unit, dated, ref)
         for number, subject, amount, used, times, dated, ref, unit in rows

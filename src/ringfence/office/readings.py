@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,10 +11,10 @@ import psycopg
 from psycopg import sql
 
 from ringfence.custody.segregation import Segregation, segregation
-from ringfence.ledger.checkpoint import Checkpoint
 from ringfence.ledger.rows import Finding
 from ringfence.ledger.verify import Verdict, verify
-from ringfence.office.office import SUPERVISOR, Office
+from ringfence.office.founding import SUPERVISOR
+from ringfence.office.office import Office
 from ringfence.office.papers import change, sources
 
 
@@ -135,12 +134,15 @@ class OfficeVerdict:
         return sum(book.checkpoint.posting for book in self.books if book.checkpoint is not None)
 
 
-def verify_office(office: Office, since: Mapping[str, Checkpoint] | None = None) -> OfficeVerdict:
-    """Verify every book from its first batch, or `since` checkpoints by ledger, and every posting that stands on a paper against it."""
+def verify_office(office: Office, last: OfficeVerdict | None = None) -> OfficeVerdict:
+    """Verify every book from its first batch, or from where the `last` verdict got to, and every posting that stands on a paper
+    against it.
+    """
+    since = {book.ledger: book.checkpoint for book in last.books} if last else {}
     books = []
     for name, ledger_name in office.names.items():
         with office.enter(name, SUPERVISOR) as ledger:
-            books.append(verify(ledger, since=(since or {}).get(ledger_name)))
+            books.append(verify(ledger, since=since.get(ledger_name)))
     with office.reading_all() as connection:
         between = [
             finding
@@ -168,7 +170,7 @@ _MOST_FINDINGS = 50
 def _against_papers(office: Office, connection: _Connection, book: str, route: str) -> list[Finding]:
     """What was posted on a route without the paper that it must stand on, or otherwise than the paper says."""
     ring = office.ring
-    known, found = ring.books[book].knows_clients, []
+    known, found = ring.books[book].is_for_a_client(route), []
     for finishing in (False, True):
         places = sources(ring, book, route, finishing=finishing)
         if not places:
@@ -195,7 +197,7 @@ def _against_papers(office: Office, connection: _Connection, book: str, route: s
                     found.append(
                         Finding(office.names[book], f"posting {number}", f"{amount} on {key}, which says {says}")
                     )
-                if known and ring.books[source.book].knows_clients and subject != client:
+                if known and ring.books[source.book].is_for_a_client(source.route) and subject != client:
                     found.append(
                         Finding(office.names[book], f"posting {number}", f"for {subject} on {key}, which is {client}'s")
                     )

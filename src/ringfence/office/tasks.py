@@ -10,6 +10,7 @@ from psycopg import sql
 
 from ringfence.office.office import Office, Seat
 from ringfence.office.papers import MOST_SHOWN, Paper, executed, made_on, sources, unused
+from ringfence.office.wishes import Wish, ways, wishes
 
 
 class Hold(NamedTuple):
@@ -23,7 +24,7 @@ class Hold(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A thing to be done on a route: act on a `paper`, or finish a `hold`; not `ready` while another institution has yet to act.
+    """A thing to be done on a route: act on a `paper` or a client's `wish`, or finish a `hold`; not `ready` while another institution has yet to act.
 
     Where a hold is finished on a paper that does not name it, any of `choice` may be that.
     """
@@ -34,6 +35,7 @@ class Task(NamedTuple):
     hold: Hold | None
     ready: bool
     choice: tuple[Paper, ...] = ()
+    wish: Wish | None = None
 
 
 def tasks(office: Office, seat: Seat) -> list[Task]:
@@ -47,6 +49,9 @@ def _asking(office: Office, connection: psycopg.Connection[Any], seat: Seat) -> 
         for name, way in declared.routes.items():
             if seat != (declared.kept_by, way.asks):
                 continue
+            if any((way.book, way.route) == (book, name) for way in ways(office)):
+                for one in wishes(connection, office, book, name, only_open=True):
+                    yield Task(book, name, None, None, ready=True, wish=one)
             for source in sources(office.ring, book, name, finishing=False):
                 if source.taken_over:
                     for paper in unused(connection, office.names, office.ring, source, (book, name)):

@@ -33,7 +33,7 @@ def built_in() -> list[str]:
 
 def load(name: str, without: str | None = None) -> Ring:
     """Read a built-in ring by name, or any ring by the path of its file; perhaps `without` one of its controls. Errors: BadInput."""
-    text = _text(name)
+    text = text_of(name)
     said = _tables(text, name)
     if without is None:
         return _ring(said, text, name)
@@ -57,7 +57,8 @@ def left_out(name: str, control: str) -> list[str]:
     return list(_laid_over(name).get(control, {}).get("kernel", []))
 
 
-def _text(name: str) -> str:
+def text_of(name: str) -> str:
+    """The text of a ring's file. Errors: BadInput where there is none."""
     file = _beside(name, _RING)
     if not file.is_file():
         raise BadInput("ring", name, f"a file, or one of {', '.join(built_in())}")

@@ -15,6 +15,9 @@ from ringfence.errors import Language
 from ringfence.ledger import Declaration, Group, Invariant, Kind, Route
 from ringfence.ring.who import NOBODY
 
+# The relations that look at the client for whom a posting is.
+_ABOUT_A_CLIENT = {"same-client", "registered-account"}
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -155,6 +158,13 @@ class Book(_Part):
     def keeps_claims(self) -> bool:
         """Whether it says what is owed out of money that another book has."""
         return any(kind.mirrors for kind in self.kinds.values())
+
+    def is_for_a_client(self, route: str) -> bool:
+        """Whether what goes on a route is some client's: an account of one is on its path, or a relation asks whose it is."""
+        way = self.routes[route]
+        return any(self.kinds[kind].owner == "client" for kind in way.path) or bool(
+            self.knows_clients and _ABOUT_A_CLIENT.intersection(way.relations)
+        )
 
     def units_of(self, kind: str) -> list[str]:
         """In what accounts of a kind are kept."""

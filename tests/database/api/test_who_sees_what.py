@@ -168,11 +168,11 @@ def visible(store: Store, token: str) -> set[str]:
 
 
 def test_the_window_shows_what_the_token_is_good_for_and_no_longer_than_it_is(store: Store) -> None:
-    create_access(store)
+    create_access(store, ["exchange"])
     persons = Persons(store)
     password = persons.add("ann", "client", "m1-ann")
     with Logins(store) as logins:
-        door = Door(logins)
+        door = Door(logins, visits=["exchange"])
         session = door.enter("ann", password)
         assert visible(store, session.token) == {"m1-ann"}
         assert visible(store, session.token + "x") == visible(store, "") == set()
@@ -195,10 +195,10 @@ def test_the_window_shows_what_the_token_is_good_for_and_no_longer_than_it_is(st
 
 
 def test_a_session_ends_by_itself(store: Store) -> None:
-    create_access(store)
+    create_access(store, ["exchange"])
     password = Persons(store).add("sup", "supervisor", "supervisor")
     with Logins(store) as logins:
-        door = Door(logins)
+        door = Door(logins, visits=["exchange"])
         session = door.enter("sup", password)
         assert door.known(session.token).person.name == "sup"
         with store.connect() as administrator:

@@ -54,7 +54,7 @@ def api(store: Store) -> Iterator[Api]:
     with served(store) as api:
         persons = Persons(store)
         for name, duty in (("first", "clerk"), ("other", "clerk"), ("second", "officer")):
-            api.passwords[name] = persons.add(name, "exchange", "exchange", duty)  # type: ignore[arg-type]
+            api.passwords[name] = persons.add(name, "exchange", "exchange", duty)
         yield api
 
 

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import datetime
-from importlib import resources
-
 import psycopg
 import pytest
 
+from offices import BANK_CLERK, CLERK, DAY, LINK, TELLER, arrive, make_office
 from ringfence.database import Store
 from ringfence.errors import BadInput
 from ringfence.ledger import Action, Caps, Control, Instruction, Ledger
-from ringfence.office import Asked, Desk, NoOffice, NotYours, Office, OtherRing, Seat, equation, tasks, verify_office
-from ringfence.office.desk import NewClient
+from ringfence.office import (
+    Asked,
+    Desk,
+    NewClient,
+    NotYours,
+    Office,
+    Seat,
+    equation,
+    tasks,
+    verify_office,
+)
 from ringfence.office.readings import statement
-from ringfence.ring import Answers, load, new_ring
-from ringfence.ring.reading import parse
 
-DAY = datetime.date(2026, 11, 26)
-RING = new_ring(Answers("app", "App", "app", "platform", "EUR", True, 0))
-TELLER, BANK_CLERK = Seat("bank", "teller"), Seat("bank", "clerk")
-CLERK, OFFICER, LINK = Seat("platform", "clerk"), Seat("platform", "officer"), Seat("platform", "link")
-ANN = NewClient("ann", "Ann", "passport X1", "DE01")
+pytestmark = pytest.mark.ledgers.with_args(make_office)
 
 
 @pytest.fixture
 def desk(store: Store) -> Desk:
-    """The ring's books, with Ann in both of them, her account confirmed, and the clerk let go up to 1,000.00 at a time."""
-    made = Desk(Office.found(store, RING, "app", DAY))
-    for book in ("bank", "platform"):
-        made.register(Seat(book, "registrar"), book, ANN)
-        made.confirm(Seat(book, "intake"), book, ANN)
-    made.limit(OFFICER, "platform", "withdrawal", Caps(per_item_minor=1_000_00))
-    made.limit(OFFICER, "platform", "fee", Caps(per_day_minor=50_00))
-    return made
+    return Desk(Office.kept(store))
 
 
 def pay_in(desk: Desk, amount_minor: int) -> None:
-    for route, paper in (("arrival", "payment-in"), ("deposit", "client-order")):
-        outcome = desk.ask(TELLER, Asked("bank", route, amount_minor, "ann", said={paper: "no. 1"}))
-        assert outcome.refusal is None, outcome.refusal
+    arrive(desk, amount_minor)
     [task] = tasks(desk.office, LINK)
     assert task.paper is not None
     assert (task.paper.client, task.paper.rest_minor, task.paper.unit) == ("ann", amount_minor, "EUR")
@@ -113,7 +105,7 @@ def test_nobody_does_what_is_another_persons(desk: Desk) -> None:
     with pytest.raises(NotYours, match=r"platform\.officer"):
         desk.limit(CLERK, "platform", "withdrawal", Caps(per_item_minor=1))
     with pytest.raises(NotYours, match=r"bank\.registrar"):
-        desk.register(Seat("platform", "registrar"), "bank", NewClient("bob", "", "passport B", "DE02"))
+        desk.register(Seat("platform", "registrar"), "bank", NewClient("cy", "", "passport C", "DE03"))
     # What the desk would let through, the database refuses all the same: the officer's grant ends at 1,000.00.
     pay_in(desk, 5_000_00)
     refused = desk.ask(CLERK, Asked("platform", "withdrawal", 1_000_01, "ann", said={"audit": "no. 8"})).refusal
@@ -157,70 +149,6 @@ def test_the_verifier_finds_what_stands_on_no_paper_and_what_says_otherwise(desk
     # 27.00 more is owed than is there: 7 out of nothing, 20 too much.
     assert [pair.difference_minor + pair.transit_minor for pair in verdict.pairs] == [-27_00]
     assert not verdict.ok
-
-
-def test_a_store_keeps_one_ring_and_what_it_was_declared_with(store: Store) -> None:
-    with pytest.raises(NoOffice):
-        Office.kept(store)
-    office = Office.found(store, RING, "app", DAY)
-    assert Office.kept(store).ring == office.ring
-    assert office.day("bank") == DAY
-    # The same again changes nothing; other words are taken; other books are not.
-    Office.found(store, RING, "app", DAY + datetime.timedelta(days=1))
-    assert office.day("bank") == DAY
-    said = RING.replace("what a client sees of its own account", "what the client sees of its account")
-    Office.found(store, said, "app", DAY)
-    assert Office.kept(store).ring == parse(said, "app")
-    for other in (
-        RING.replace("back_days = 5", "back_days = 6"),
-        new_ring(Answers("shop", "Shop", "shop", "bank", "EUR", False, 0)),
-    ):
-        with pytest.raises(OtherRing):
-            Office.found(store, other, "other", DAY)
-
-
-def built_in(name: str) -> str:
-    return (resources.files("ringfence.ring") / "rings" / f"{name}.toml").read_text("utf-8")
-
-
-def test_one_arrival_for_several_customers_is_parted_and_no_more(store: Store) -> None:
-    """The book of the bank's account does not know customers: what came in is several ones'."""
-    fbo = Desk(Office.found(store, built_in("fbo"), "fbo", DAY))
-    for name, number in (("ann", "US01"), ("bob", "US02")):
-        client = NewClient(name, "", f"passport {name}", number)
-        fbo.register(Seat("bank", "registrar"), "records", client)
-        fbo.confirm(Seat("bank", "intake"), "records", client)
-    teller, booker = Seat("bank", "teller"), Seat("bank", "booker")
-    came = fbo.ask(teller, Asked("bank", "arrival", 1_000_00, said={"payment-in": "wire 1"}))
-    assert came.posting is not None
-    paper = ("bank.arrival", came.posting)
-
-    def credit(client: str, amount_minor: int | None) -> object:
-        return fbo.ask(booker, Asked("records", "credit", amount_minor, client, paper=paper)).refusal
-
-    assert credit("ann", 600_00) is None
-    with pytest.raises(BadInput, match="no more than the paper has left"):
-        credit("bob", 400_01)
-    [task] = tasks(fbo.office, booker)
-    assert task.paper is not None
-    assert (task.paper.amount_minor, task.paper.rest_minor) == (1_000_00, 400_00)
-    assert equation(fbo.office)[0].transit_minor == 400_00
-    assert credit("bob", None) is None
-    assert tasks(fbo.office, booker) == []
-    assert [pair.difference_minor for pair in equation(fbo.office)] == [0]
-    assert verify_office(fbo.office).ok
-
-
-@pytest.mark.parametrize(
-    "name", ["old", "yzt", "680", "fb", "n9", "yqt", "sge", "third-party", "futures", "cass7", "sebi"]
-)
-def test_every_built_in_ring_has_an_office(store: Store, name: str) -> None:
-    office = Office.found(store, built_in(name), name, DAY)
-    assert office.seats()
-    assert all(tasks(office, seat) == [] for seat in office.seats())
-    assert all(pair.difference_minor == 0 for pair in equation(office))
-    assert verify_office(office).ok
-    assert load(name) == office.ring
 
 
 def test_the_window_reads_nothing_without_a_visit(desk: Desk) -> None:

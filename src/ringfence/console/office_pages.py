@@ -1,0 +1,372 @@
+"""The pages where a ring of one's own is served: a person's desk, a client's own, the money, the books, the ring."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from ringfence.access import Session
+from ringfence.api import OfficeService
+from ringfence.console import office_desk, ring_page
+from ringfence.console.entrance import In, Spoken, answered, require_own
+from ringfence.console.figures import count
+from ringfence.console.frame import frame
+from ringfence.console.office_desk import money
+from ringfence.console.words import Words
+from ringfence.errors import BadInput, Language, RingfenceError
+from ringfence.ledger import Caps, Outcome, readings
+from ringfence.money import parse, unit
+from ringfence.office import Asked, NewClient, equation, statement, ways, wish, wishes
+from ringfence.ring import headline
+
+router = APIRouter(include_in_schema=False)
+_ROWS = 100
+
+
+def _service(request: Request) -> OfficeService:
+    service: OfficeService = request.app.state.service
+    return service
+
+
+def _given(
+    service: OfficeService, session: Session, language: Language, here: str, path: str, **more: Any
+) -> dict[str, Any]:
+    given = frame(language, session.person, here, path, links=office_desk.links(language, session.person, here), **more)
+    pairs = equation(service.office) if session.person.role != "client" else []
+    last = service.verdicts.last
+    given |= {
+        "role_word": office_desk.party_title(service, session, language),
+        "seat_title": office_desk.seat_title(service, session, language),
+        "finds": False,
+        "style": "work.css",
+        "also_style": "desk.css",
+        "may_press": session.person.role in ("staff", "client"),
+        "market": service.office.ring.ring.title.text(language),
+        "pairs": office_desk.pair_lines(pairs, service, Words(language)),
+        "right": all(pair.difference_minor == 0 for pair in pairs),
+        "verified": last.verdict.ok,
+        "verified_at": f"{last.at.astimezone():%H:%M:%S}",
+        "postings": count(last.verdict.postings),
+        "findings": [] if session.person.role == "client" else last.verdict.findings,
+    }
+    return given
+
+
+@router.get("/{language}/")
+async def first_page(
+    language: Spoken, request: Request, session: In, done: Annotated[str, Query(max_length=60)] = ""
+) -> HTMLResponse:
+    """The desk of a person of the staff, what is a client's own, or the money, for the supervisor."""
+    service = _service(request)
+    return await asyncio.to_thread(_first, service, session, language, done, "", 200)
+
+
+def _first(
+    service: OfficeService, session: Session, language: Language, done: str, wrong: str, status: int
+) -> HTMLResponse:
+    role = session.person.role
+    if role == "supervisor":
+        return _money(service, session, language, None)
+    words = Words(language)
+    more = {"done": _done(service, session, words, done), "wrong": wrong}
+    if role == "client":
+        return answered(
+            "office_own.html",
+            _given(service, session, language, "mine", "", **more, **_own(service, session, words)),
+            status,
+        )
+    seat = service.seat(session.person)
+    waiting, can = office_desk.rows(service, seat, words)
+    ready = sum(1 for row in waiting if not row.waits)
+    answer = words("Nothing waits for you.") if not ready else words("{count} waits for you.", count=count(ready))
+    acts = any(
+        seat.person in (way.asks, way.finishes)
+        for book in service.office.books_of(seat)
+        for way in service.office.ring.books[book].routes.values()
+    )
+    given = _given(service, session, language, "desk", "", **more, answer=answer, waits=waiting, can=can, acts=acts)
+    return answered("office_desk.html", given, status)
+
+
+def _done(service: OfficeService, session: Session, words: Words, done: str) -> str:
+    """What was just carried out, read from the book; nothing for what is not there."""
+    book, _, number = done.partition(":")
+    if done == "ok":
+        return words("Done.")
+    if not number.isdigit() or book not in service.books_of(session.person):
+        return ""
+    with service.reading(session, book) as connection:
+        found = readings.posting(connection, service.office.names[book], int(number[:15]))
+    if found is None:
+        return ""
+    one = found.posting
+    said = {"hold": words("Held"), "release": words("Released")}.get(one.action, words("Posted"))
+    return f"{said}: {one.route}, {money(one.amount_minor, one.unit)} {one.unit}, {one.subject} ({words('posting {number}', number=one.id)})"
+
+
+def _own(service: OfficeService, session: Session, words: Words) -> dict[str, Any]:
+    client = session.person.party
+    accounts, asked, moved = [], [], []
+    for book in service.books_of(session.person):
+        declared = service.office.ring.books[book]
+        with service.reading(session, book) as connection:
+            for row in readings.accounts(connection, service.office.names[book]):
+                held = money(row.held_out_minor, row.name.unit) if row.held_out_minor else ""
+                title = declared.kinds[row.name.kind].title.text(words.language)
+                accounts.append(
+                    (
+                        declared.title.text(words.language),
+                        title,
+                        row.name.unit,
+                        money(row.balance_minor, row.name.unit),
+                        held,
+                    )
+                )
+            asked += wishes(connection, service.office, book)
+            found = readings.postings(connection, service.office.names[book], owner=client, limit=20)
+            moved += [(one.recorded_at, book, one.posting) for one in found]
+    moved.sort(key=lambda one: one[0], reverse=True)
+    return {
+        "accounts": accounts,
+        "ways": [
+            (way, service.office.ring.books[way.book].routes[way.route].says.text(words.language), service.office.ring.books[way.book].units)
+            for way in ways(service.office)
+        ],
+        "asked": [
+            {
+                "at": f"{one.at.astimezone():%Y-%m-%d %H:%M}", "route": f"{one.way.book}.{one.way.route}",
+                "amount": f"{money(one.amount_minor, one.unit)} {one.unit}",
+                "said": words("declined: {reason}", reason=one.declined) if one.declined else words("taken up") if one.posting else words("somebody has to look at it"),
+            }
+            for one in sorted(asked, key=lambda one: one.id, reverse=True)
+        ],
+        "moved": [
+            (f"{at.astimezone():%Y-%m-%d %H:%M}", f"{book}.{one.route}", one.action, f"{money(one.amount_minor, one.unit)} {one.unit}")
+            for at, book, one in moved[:40]
+        ],
+    }  # fmt: skip
+
+
+# -- acts -----------------------------------------------------------------------------------------------------------------
+
+
+@router.post("/{language}/do")
+async def do(language: Spoken, request: Request, session: In) -> Response:
+    """Do what a form says, as the person who is in; what is refused is told above the desk, and nothing was written."""
+    require_own(request)
+    service = _service(request)
+    body = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=40)
+    said = {name: values[0].strip() for name, values in body.items()}
+    try:
+        done = await asyncio.to_thread(_act, service, session, said)
+    except RingfenceError as error:
+        return await asyncio.to_thread(
+            _first, service, session, language, "", service.office.said(error.text(language)), 422
+        )
+    if done is None:
+        return RedirectResponse(f"/{language}/?done=ok", 303)
+    if done.refusal is not None:
+        return await asyncio.to_thread(
+            _first, service, session, language, "", service.office.said(done.refusal.text(language)), 422
+        )
+    return RedirectResponse(f"/{language}/?done={said['book']}:{done.posting}", 303)
+
+
+def _act(service: OfficeService, session: Session, said: dict[str, str]) -> Outcome | None:
+    acts: dict[str, Callable[[OfficeService, Session, dict[str, str]], Outcome | None]] = {
+        "ask": _ask, "finish": _finish, "release": _finish, "decline": _decline, "register": _client, "bind": _client,
+        "confirm": _client, "limit": _limit, "open": _day, "close": _day, "wish": _wish,
+    }  # fmt: skip
+    act = acts.get(said.get("act", ""))
+    if act is None:
+        raise BadInput("act", said.get("act", ""), f"one of {', '.join(acts)}")
+    return act(service, session, said)
+
+
+def _asked(service: OfficeService, said: dict[str, str]) -> Asked:
+    route, _, number = said.get("paper", "").rpartition(":")
+    wished = said.get("wish", "")
+    return Asked(
+        said.get("book", ""),
+        said.get("route", ""),
+        _minor(service, said, "amount"),
+        said.get("client", ""),
+        said.get("unit", ""),
+        {name.removeprefix("said."): value for name, value in said.items() if name.startswith("said.")},
+        (route, _number("paper", number)) if route else None,
+        _number("wish", wished) if wished else None,
+        said.get("key", "")[:100],
+    )
+
+
+def _minor(service: OfficeService, said: dict[str, str], field: str) -> int | None:
+    book = service.office.ring.books.get(said.get("book", ""))
+    if book is None or not said.get(field):
+        return None
+    code = said.get("unit") or book.units[0]
+    if code not in book.units:
+        raise BadInput("unit", code, f"one of {', '.join(book.units)}")
+    return parse(said[field], unit(code))
+
+
+def _number(field: str, text: str) -> int:
+    if not text.isdecimal() or len(text) > 15:
+        raise BadInput(field, text[:60], "a number", "数字")
+    return int(text)
+
+
+def _ask(service: OfficeService, session: Session, said: dict[str, str]) -> Outcome:
+    return service.desk.ask(service.seat(session.person), _asked(service, said))
+
+
+def _finish(service: OfficeService, session: Session, said: dict[str, str]) -> Outcome:
+    hold = _number("hold", said.get("hold", ""))
+    return service.desk.finish(
+        service.seat(session.person), _asked(service, said), hold, release=said["act"] == "release"
+    )
+
+
+def _decline(service: OfficeService, session: Session, said: dict[str, str]) -> None:
+    asked, seat = _asked(service, said), service.seat(session.person)
+    service.desk.decline(seat, asked.book, asked.route, asked.wish or 0, said.get("reason", ""))
+
+
+def _client(service: OfficeService, session: Session, said: dict[str, str]) -> None:
+    client = NewClient(*(said.get(name, "") for name in ("name", "title", "identity", "account_number")))
+    act = {"register": service.desk.register, "bind": service.desk.bind, "confirm": service.desk.confirm}[said["act"]]
+    act(service.seat(session.person), said.get("book", ""), client)
+
+
+def _limit(service: OfficeService, session: Session, said: dict[str, str]) -> None:
+    caps = Caps(per_item_minor=_minor(service, said, "per_item"), per_day_minor=_minor(service, said, "per_day"))
+    service.desk.limit(service.seat(session.person), said.get("book", ""), said.get("route", ""), caps)
+
+
+def _day(service: OfficeService, session: Session, said: dict[str, str]) -> None:
+    seat, book = service.seat(session.person), said.get("book", "")
+    if said["act"] == "close":
+        service.desk.close_day(seat, book)
+        return
+    try:
+        day = datetime.date.fromisoformat(said.get("day", ""))
+    except ValueError:
+        raise BadInput("day", said.get("day", "")[:40], "a day such as 2026-11-27", "日期，如 2026-11-27") from None
+    service.desk.open_day(seat, book, day)
+
+
+def _wish(service: OfficeService, session: Session, said: dict[str, str]) -> None:
+    way = next(
+        (way for way in ways(service.office) if (way.book, way.route) == (said.get("book"), said.get("route"))), None
+    )
+    amount_minor = _minor(service, said, "amount")
+    if way is None or amount_minor is None:
+        raise BadInput("amount", said.get("amount", ""), "an amount", "须填金额")
+    code = said.get("unit") or service.office.ring.books[way.book].units[0]
+    with service.wishing(session, way.book) as connection:
+        wish(connection, way, session.person.party, code, amount_minor)
+
+
+# -- readings -------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/{language}/money")
+async def money_page(
+    language: Spoken, request: Request, session: In, day: Annotated[str, Query(max_length=10)] = ""
+) -> HTMLResponse:
+    """The money equation, the segregation statement of a day, and what the verifier said."""
+    service = _service(request)
+    service.require_reader(session.person)
+    try:
+        asked = datetime.date.fromisoformat(day) if day else None
+    except ValueError:
+        raise BadInput("day", day, "a day such as 2026-11-27", "日期，如 2026-11-27") from None
+    return await asyncio.to_thread(_money, service, session, language, asked)
+
+
+def _money(service: OfficeService, session: Session, language: Language, asked: datetime.date | None) -> HTMLResponse:
+    words = Words(language)
+    day = asked or min(service.office.day(book) for book in service.office.ring.books)
+    statements = [
+        {
+            "unit": one.unit,
+            "resource": money(one.resource_minor, one.unit),
+            "resources": [
+                (held.book, held.kind, held.owner, money(held.amount_minor, one.unit)) for held in one.resources
+            ],
+            "requirement": money(one.requirement_minor, one.unit),
+            "added_back": money(one.added_back_minor, one.unit) if one.added_back_minor else "",
+            "others": [(other.kind, money(other.amount_minor, one.unit)) for other in one.others],
+            "excess": money(abs(one.excess_minor), one.unit),
+            "short": one.excess_minor < 0,
+            "clients": [
+                (
+                    owed.client,
+                    money(owed.owed_minor, one.unit),
+                    money(owed.owes_minor, one.unit) if owed.owes_minor else "",
+                )
+                for owed in one.clients
+            ],
+        }
+        for one in statement(service.office, day)
+    ]
+    given = _given(service, session, language, "money", f"money?day={day}", day=day, statements=statements)
+    given["answer"] = words("Every book agrees.") if given["right"] else words("The books do not agree.")
+    return answered("office_money.html", given)
+
+
+@router.get("/{language}/books")
+async def books_page(
+    language: Spoken,
+    request: Request,
+    session: In,
+    book: Annotated[str, Query(max_length=60)] = "",
+    before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+) -> HTMLResponse:
+    """A book as this person may read it: balances and journal."""
+    service = _service(request)
+    service.require_reader(session.person)
+    return await asyncio.to_thread(_books, service, session, language, book, before)
+
+
+def _books(service: OfficeService, session: Session, language: Language, book: str, before: int | None) -> HTMLResponse:
+    words, known = Words(language), service.books_of(session.person)
+    book = book or known[0]
+    ledger = service.office.names.get(book, "")
+    with service.reading(session, book) as connection:
+        accounts = readings.accounts(connection, ledger, limit=_ROWS)
+        posted = readings.postings(connection, ledger, before=before, limit=_ROWS)
+    kinds = service.office.ring.books[book].kinds
+    given = _given(
+        service, session, language, "books", f"books?book={book}",
+        answer=service.office.ring.books[book].title.text(language), book=book, day=service.office.day(book),
+        books=[(name, service.office.ring.books[name].title.text(language)) for name in known],
+        accounts=[
+            (kinds[row.name.kind].title.text(language), row.name.owner, row.name.unit, money(row.balance_minor, row.name.unit),
+             money(row.held_out_minor, row.name.unit) if row.held_out_minor else "")
+            for row in accounts
+        ],
+        posted=[
+            {"id": one.posting.id, "day": one.day, "at": f"{one.recorded_at.astimezone():%H:%M:%S}", "route": one.posting.route,
+             "action": "" if one.posting.action == "post" else one.posting.action, "subject": one.posting.subject,
+             "amount": f"{money(one.posting.amount_minor, one.posting.unit)} {one.posting.unit}", "key": one.posting.key, "ref": one.posting.ref}
+            for one in posted
+        ],
+        more=posted[-1].posting.id if len(posted) == _ROWS else None,
+    )  # fmt: skip
+    return answered("office_books.html", given | {"words": words})
+
+
+@router.get("/{language}/ring")
+async def the_ring(language: Spoken, request: Request, session: In) -> HTMLResponse:
+    """Who could take anything, decided from the declaration."""
+    service = _service(request)
+    given = await asyncio.to_thread(_given, service, session, language, "ring", "ring")
+    given |= ring_page.told(service.decided, language) | {"declared": True}
+    given["answer"] = headline(service.decided, language)
+    return answered("ring.html", given)
