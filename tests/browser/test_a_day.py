@@ -21,11 +21,11 @@ SAID = {
     "en": {
         "mine": "Your clients' money is there: 500.00", "waits": "One withdrawal waits, for you", "pass": "Let it pass, as the first person",
         "home": "it is home", "took": "m1-ann took out 120.00; it is home", "there": "All the money is there, and it can only go home",
-        "own": "380.00 is yours, and it is all there", "closed": "CLOSED: no member can take client money alone",
+        "own": "380.00 is yours, and it is all there", "closed": "CLOSED: no member can take client money alone", "open": "OPEN: the member can take client money alone",
     },
     "zh": {
         "mine": "500.00", "waits": "1 笔出金待您办理", "pass": "放行（第一人）", "home": "已到账", "took": "m1-ann 出金 120.00",
-        "there": "客户的钱全在", "own": "380.00 属于您", "closed": "任何会员均不能单独取走客户资金",
+        "there": "客户的钱全在", "own": "380.00 属于您", "closed": "任何会员均不能单独取走客户资金", "open": "会员可单独取走客户资金",
     },
 }  # fmt: skip
 
@@ -78,3 +78,13 @@ def test_a_day(api: Api, store: Store, browser: Browser, language: str) -> None:
     expect(supervisor.locator("svg.lanes")).to_be_visible()
     supervisor.goto(f"{here}/ring")
     expect(supervisor.locator("h1")).to_contain_text(said["closed"])
+    # One control taken away, and who would have to conspire then.
+    assert supervisor.locator("tr.wrong").count() == 1
+    supervisor.click("text=K6")
+    expect(supervisor.locator(".banner")).to_contain_text("K6")
+    expect(supervisor.locator("#title")).to_contain_text(said["closed"])
+    supervisor.goto(f"{here}/ring?without=K3")
+    expect(supervisor.locator("#title")).to_contain_text(said["open"])
+    assert supervisor.locator("tr.wrong").count() > 1
+    supervisor.goto(f"{here}/ring?without=K99")
+    expect(supervisor.locator("main")).to_contain_text("K99")

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from ringfence.attack.scenario import Help, Scenario
+from ringfence.attack.scenario import Help, Scenario, scenarios
 from ringfence.attack.wanted import BANK, WANTED, Places, Wanted
 from ringfence.ring import Ring
 from ringfence.ring.checks import is_operator
 from ringfence.ring.closure import FORGED, OTHER, VICTIM, Closure, Place, Step, Way
+from ringfence.ring.ring import Words
 from ringfence.ring.who import Group, groups, is_bound, party_of
 
 
@@ -170,6 +172,24 @@ class Planning:
             if persons <= conspirators:
                 return persons
         return None
+
+
+class Foreseen(NamedTuple):
+    """What the checker says of an attack in a ring: the plan, or None where it sees no way."""
+
+    name: str
+    title: Words
+    plan: Plan | None
+
+
+def foreseen(ring: Ring) -> list[Foreseen]:
+    """Every attack that is a movement and about something in the ring, as the checker sees it; nothing is tried."""
+    planning = Planning(ring)
+    return [
+        Foreseen(name, scenario.title, planning.plan(scenario))
+        for name, scenario in scenarios().items()
+        if scenario.wants and scenario.waits_for is None and planning.has_meaning(scenario)
+    ]
 
 
 def _effort(plan: Plan) -> tuple[int, int, int, int, str]:

@@ -11,12 +11,13 @@ from ringfence.errors import Language
 from ringfence.ring.explain import padded, wrapped
 
 _HELP = {"alone": "Y", "reason": "Y*", "mule": "X", "bank": "B", "keeper": "V"}
+# What the letters of a cell mean.
+LEGEND: dict[Language, str] = {
+    "en": "Y: the firm alone; Y*: the firm, with a false reason; X: with a client who lends its name; B: with the bank; V: one keeper of the vault with one person of the exchange; <: inside a bound; "
+    "!: a record shows it; -: refused, and by which controls; a dot: there is nothing that it could be about, or the source does not say.",
+    "zh": "Y：公司单独；Y*：公司凭虚假事由；X：与借名客户合谋；B：与银行合谋；V：一名仓库保管员与一名交易所人员；<：以限度为限；!：有记录可见；-：被拒绝，附控制编号；点：无所针对，或原文未言。",
+}
 _WORDS: dict[str, dict[Language, str]] = {
-    "legend": {
-        "en": "Y: the firm alone; Y*: the firm, with a false reason; X: with a client who lends its name; B: with the bank; V: one keeper of the vault with one person of the exchange; <: inside a bound; "
-        "!: a record shows it; -: refused, and by which controls; a dot: there is nothing that it could be about, or the source does not say.",
-        "zh": "Y：公司单独；Y*：公司凭虚假事由；X：与借名客户合谋；B：与银行合谋；V：一名仓库保管员与一名交易所人员；<：以限度为限；!：有记录可见；-：被拒绝，附控制编号；点：无所针对，或原文未言。",
-    },
     "attack": {"en": "attack", "zh": "手法"},
     "waits": {"en": "waiting, not tried", "zh": "尚待，未尝试"},
 }
@@ -47,7 +48,7 @@ def _lines(rows: Sequence[Row], language: Language) -> Iterator[str]:
     for name in dict.fromkeys(row.attack for row in rows):
         title = scenarios()[name].title.text(language)
         yield padded(name, 8) + "".join(padded(cells.get((name, ring), ""), widths[ring]) for ring in rings) + title
-    yield from wrapped(_WORDS["legend"][language], "")
+    yield from wrapped(LEGEND[language], "")
 
 
 def waiting(language: Language = "en") -> Iterator[str]:

@@ -23,7 +23,6 @@ from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Caps, Outcome, readings
 from ringfence.money import parse, unit
 from ringfence.office import Asked, NewClient, equation, statement, ways, wish, wishes
-from ringfence.ring import headline
 
 router = APIRouter(include_in_schema=False)
 _ROWS = 100
@@ -367,6 +366,12 @@ async def the_ring(language: Spoken, request: Request, session: In) -> HTMLRespo
     """Who could take anything, decided from the declaration."""
     service = _service(request)
     given = await asyncio.to_thread(_given, service, session, language, "ring", "ring")
-    given |= ring_page.told(service.decided, language) | {"declared": True}
-    given["answer"] = headline(service.decided, language)
+    given |= await asyncio.to_thread(ring_page.told, service.decided, language)
+    given |= {"declared": True, "controls": [], "without": "", "otherwise": ""}
     return answered("ring.html", given)
+
+
+@router.get("/{language}/ring.svg")
+async def drawing(language: Spoken, request: Request, session: In) -> Response:
+    """The ring as a picture."""
+    return ring_page.picture(_service(request).office.ring, language)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from ringfence import ring
-from ringfence.access import Person
 from ringfence.api import Service
-from ringfence.console.entrance import In, Spoken, headers_for
+from ringfence.attack import foreseen
+from ringfence.attack.plan import Foreseen, Plan
+from ringfence.console.entrance import In, Spoken, answered
 from ringfence.console.frame import frame
-from ringfence.console.rendering import templates
 from ringfence.console.words import Words
-from ringfence.errors import Language
+from ringfence.errors import BadInput, Language
 from ringfence.ring import Hand, Ring, Verdict
+from ringfence.ring.closure import OTHER
 
 router = APIRouter(include_in_schema=False)
+_RING = "sge"
+# What the checker foresees in a ring does not change; a ring is known by all that it declares.
+_FORESEEN: dict[str, list[Foreseen]] = {}
 
 
 class _Row(NamedTuple):
@@ -31,22 +36,43 @@ class _Row(NamedTuple):
 
 
 @router.get("/{language}/ring")
-async def ring_page(language: Spoken, request: Request, session: In) -> HTMLResponse:
-    """Who could take it?"""
+async def ring_page(
+    language: Spoken, request: Request, session: In, without: Annotated[str, Query(max_length=10)] = ""
+) -> HTMLResponse:
+    """Who could take it, as the books are declared, or if one control were taken out of the ring?"""
     service: Service = request.app.state.service
-    said = page(session.person, language, declared=service.declared_as(_decided().ring))
-    return HTMLResponse(said, headers=headers_for(language))
+    controls = ring.controls_taken_out(_RING)
+    if without and without not in controls:
+        raise BadInput("without", without, f"one of {', '.join(controls)}", f"{', '.join(controls)} 之一")
+    verdict = await asyncio.to_thread(_decided, without)
+    given = frame(
+        language, session.person, "ring", f"ring?without={without}" if without else "ring",
+        declared=service.declared_as(_decided("").ring),
+        controls=[(name, said.says.text(language), name in controls) for name, said in _decided("").ring.controls.items()],
+        without=without,
+        otherwise=ring.how_without(_RING, without).text(language) if without else "",
+        **await asyncio.to_thread(told, verdict, language, _decided("")),
+    )  # fmt: skip
+    return answered("ring.html", given)
 
 
-def page(person: Person, language: Language, *, declared: bool) -> str:
-    """The whole page; `declared` is whether the books here are declared as the ring says."""
-    given = frame(language, person, "ring", "ring", declared=declared, **told(_decided(), language))
-    return templates().get_template("ring.html").render(given)
+@router.get("/{language}/ring.svg")
+async def drawing(language: Spoken, session: In) -> Response:
+    """The ring as a picture: every account and every route."""
+    return picture(_decided("").ring, language)
 
 
-def told(verdict: Verdict, language: Language) -> dict[str, Any]:
-    """What the page says of a ring that was decided."""
+def picture(declaration: Ring, language: Language) -> Response:
+    """A ring drawn, for a page to show; as a picture of its own it has its own style."""
+    return Response(
+        ring.draw(declaration, language), media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=300"}
+    )
+
+
+def told(verdict: Verdict, language: Language, before: Verdict | None = None) -> dict[str, Any]:
+    """What the page says of a ring that was decided; what was not so `before` is marked."""
     words, declaration = Words(language), verdict.ring
+    known = {(finding.persons, finding.bounds) for finding in (before or verdict).takes}
     return {
         "answer": ring.headline(verdict, language),
         "says": declaration.ring.says.text(language),
@@ -58,21 +84,43 @@ def told(verdict: Verdict, language: Language) -> dict[str, Any]:
             for name, book in declaration.books.items()
         ],
         "alone": [
-            (
-                declaration.parties[party].title.text(language),
-                [ring.tell(verdict, finding, language) for finding in found],
-            )
+            (declaration.parties[party].title.text(language), [ring.tell(verdict, finding, language) for finding in found])
             for party, found in verdict.alone.items()
         ],
-        "together": [ring.tell(verdict, finding, language) for finding in verdict.takes if not finding.above],
+        "together": sorted(
+            (
+                ((finding.persons, finding.bounds) not in known, ring.tell(verdict, finding, language))
+                for finding in verdict.takes
+                if not finding.above
+            ),
+            key=lambda one: not one[0],
+        ),
         "papers": [(name, proof.says.text(language)) for name, proof in declaration.proofs.items()],
         "above": [ring.tell(verdict, finding, language) for finding in verdict.takes if finding.above],
-    }
+        "attacks": [
+            (one.name, one.title.text(language), _by(one.plan, words) if one.plan else "") for one in _attacks(declaration)
+        ],
+    }  # fmt: skip
+
+
+def _by(plan: Plan, words: Words) -> str:
+    """Who would carry an attack out, inside which bounds, and what would show it."""
+    persons = " + ".join(words("client X") if one == OTHER else one for one in sorted(plan.conspirators))
+    said = ", ".join((persons, *sorted(plan.bounds)))
+    shown = words("shown by {records}", records=", ".join(plan.shown)) if plan.shown else words("no record shows it")
+    return f"{said}; {shown}"
 
 
 @cache
-def _decided() -> Verdict:
-    return ring.decide(ring.load("sge"))
+def _decided(without: str) -> Verdict:
+    return ring.decide(ring.load(_RING, without or None))
+
+
+def _attacks(declaration: Ring) -> list[Foreseen]:
+    name = declaration.model_dump_json()
+    if name not in _FORESEEN:
+        _FORESEEN[name] = foreseen(declaration)
+    return _FORESEEN[name]
 
 
 def _rows(declaration: Ring, book: str, words: Words) -> list[_Row]:

@@ -8,7 +8,7 @@ from ringfence.ring.draw import draw
 from ringfence.ring.explain import explain
 from ringfence.ring.new import KEEPERS, Answers, new_ring
 from ringfence.ring.powers import Hand, powers
-from ringfence.ring.reading import MODELS, built_in, controls_taken_out, left_out, load, parse, text_of
+from ringfence.ring.reading import MODELS, built_in, controls_taken_out, how_without, left_out, load, parse, text_of
 from ringfence.ring.report import ToldFinding, as_document, headline, tell, told
 from ringfence.ring.ring import Book, Ring
 
@@ -32,6 +32,7 @@ __all__ = [
     "draw_compared",
     "explain",
     "headline",
+    "how_without",
     "left_out",
     "load",
     "new_ring",

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from ringfence.errors import BadInput
 from ringfence.ring.checks import WrongPlace, check
-from ringfence.ring.ring import Ring
+from ringfence.ring.ring import Ring, Words
 
 # The models that the source compares, in its order, with the system that it proposes at the end.
 MODELS = ("old", "yzt", "680", "fb", "n9", "yqt", "sge")
@@ -50,6 +50,11 @@ def load(name: str, without: str | None = None) -> Ring:
 def controls_taken_out(name: str) -> list[str]:
     """The controls of the ring of which it is told how it would be without them. Errors: BadInput."""
     return list(_laid_over(name))
+
+
+def how_without(name: str, control: str) -> Words:
+    """How the ring would be without a control, in words. Errors: BadInput; KeyError for a control of which that is not told."""
+    return Words.model_validate(_laid_over(name)[control]["says"])
 
 
 def left_out(name: str, control: str) -> list[str]:
