@@ -17,6 +17,7 @@ from ringfence.office import (
     Asked,
     NewClient,
     Paper,
+    Signed,
     Source,
     Task,
     Wish,
@@ -207,6 +208,16 @@ def bind(book: parameters.BookName, asked: said.ClientAsked, request: Request, s
     return asked
 
 
+@router.put("/books/{book}/clients/{client}/key", status_code=204)
+def register_key(
+    book: parameters.BookName, client: parameters.PartyName, asked: said.KeyAsked, request: Request, session: In
+) -> Response:
+    """Register with which key a client signs from now on."""
+    service = service_of(request)
+    service.desk.register_key(service.seat(session.person), book, client, asked.public_key)
+    return Response(status_code=204)
+
+
 @router.post("/books/{book}/confirmations", status_code=201)
 def confirm(book: parameters.BookName, asked: said.ClientAsked, request: Request, session: In) -> said.ClientAsked:
     """Confirm a client's account, in the other institution's own words."""
@@ -249,8 +260,8 @@ def close_day(book: parameters.BookName, request: Request, session: In) -> Respo
 
 
 @router.post("/wishes", status_code=201)
-def make_wish(asked: said.WishAsked, request: Request, session: In) -> said.WishShown:
-    """Ask for something, as a client, for itself."""
+def make_wish(asked: said.WishAsked, key: parameters.IdempotencyKey, request: Request, session: In) -> said.WishShown:
+    """Ask for something, as a client, for itself, in words that it has signed; they end with the Idempotency-Key."""
     service = service_of(request)
     way = next((way for way in ways(service.office) if (way.book, way.route) == (asked.book, asked.route)), None)
     if way is None:
@@ -260,7 +271,8 @@ def make_wish(asked: said.WishAsked, request: Request, session: In) -> said.Wish
     amount_minor = _minor(service, asked.book, asked.amount, code)
     assert amount_minor is not None
     with service.wishing(session, way.book) as connection:
-        number = wish(connection, way, session.person.party, code, amount_minor)
+        by = Signed(key, bytes.fromhex(asked.public_key), bytes.fromhex(asked.signature))
+        number = wish(connection, service.office, way, session.person.party, code, amount_minor, by)
     return next(one for one in list_wishes(request, session) if one.id == number)
 
 
@@ -285,6 +297,7 @@ def list_wishes(request: Request, session: In) -> list[said.WishShown]:
             route=one.way.route,
             amount=render(one.amount_minor, unit(one.unit)),
             unit=one.unit,
+            signed=one.is_signed(service.office.ring.ring.name),
             posting=one.posting,
             declined=one.declined,
         )

@@ -12,7 +12,7 @@ from ringfence.api import office_shapes as said
 from ringfence.api import parameters, showing
 from ringfence.api.coming_in import In
 from ringfence.api.office import service_of
-from ringfence.api.office_service import OfficeService
+from ringfence.api.office_service import READ_ALL, OfficeService
 from ringfence.ledger import readings
 from ringfence.money import render, unit
 from ringfence.office import equation, statement
@@ -106,10 +106,10 @@ def segregation(day: datetime.date, request: Request, session: In) -> list[said.
 
 @router.get("/verdict")
 def verdict(request: Request, session: In) -> said.OfficeVerdictShown:
-    """What the verifier said last: to clients whether all is right, to everybody else what is wrong too."""
+    """What the verifier said last: whether all is right; to the staff and the supervisor what is wrong too."""
     service = service_of(request)
     last = service.verdicts.last
-    findings = [] if session.person.role == "client" else last.verdict.findings
+    findings = last.verdict.findings if session.person.role in READ_ALL else []
     return said.OfficeVerdictShown(
         ok=last.verdict.ok,
         at=last.at,

@@ -18,10 +18,12 @@ from ringfence.database import Logins
 from ringfence.ledger import role
 from ringfence.ledger.head import HeadMismatch
 from ringfence.office import Desk, Office, OfficeVerdict, Seat, Unattended, verify_office
-from ringfence.office.founding import SUPERVISOR, WINDOW
+from ringfence.office.founding import MEMBER, ONLOOKER, SUPERVISOR, WINDOW
 from ringfence.ring import Verdict, decide
 
 _VERIFIES_EVERY_S = 5.0
+# Who reads of the whole.
+READ_ALL = ("staff", "supervisor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +78,13 @@ class OfficeService:
     @staticmethod
     def lets_in(person: Person) -> bool:
         """Whether a person has anything to do with a ring of one's own."""
-        return person.role in ("staff", "client", "supervisor")
+        return person.role in ("staff", "member", "client", "supervisor")
 
     def somebody(self) -> list[Person]:
-        """Everybody of the staff, and who supervises."""
+        """Everybody of the staff, whoever only looks at its clients, and who supervises."""
         staff = [Person(seat.name, "staff", seat.party, seat.person) for seat in self.office.seats()]
-        return [*staff, Person("supervisor", "supervisor", "supervisor")]
+        members = [Person(MEMBER, "member", MEMBER)] if self.office.shown else []
+        return [*staff, *members, Person("supervisor", "supervisor", "supervisor")]
 
     def seat(self, person: Person) -> Seat:
         """Where somebody of the staff sits. Errors: NoPower for everybody else."""
@@ -90,14 +93,16 @@ class OfficeService:
         return Seat(person.party, person.duty)
 
     def require_reader(self, person: Person) -> None:
-        """Errors: NoPower for a client, who reads what is its own and nothing of the whole."""
-        if person.role == "client":
+        """Errors: NoPower for a client or an intermediary, who read what is theirs and nothing of the whole."""
+        if person.role not in READ_ALL:
             raise NoPower(role=person.role, needed="staff, supervisor")
 
     def books_of(self, person: Person) -> list[str]:
         """The books of which a person reads anything."""
         if person.role == "staff":
             return self.office.books_of(self.seat(person))
+        if person.role == "member":
+            return self.office.shown
         known = person.role == "supervisor"
         return [name for name, book in self.office.ring.books.items() if known or book.knows_clients]
 
@@ -106,7 +111,7 @@ class OfficeService:
         """Read a book as this person may. Errors: NotFound where it may not; as Logins.reading."""
         if book not in self.books_of(session.person):
             raise NotFound(field="book", value=book)
-        logins = {"staff": session.person.duty or "", "supervisor": SUPERVISOR, "client": WINDOW}
+        logins = {"staff": session.person.duty or "", "supervisor": SUPERVISOR, "member": ONLOOKER, "client": WINDOW}
         login = role(self.office.names[book], logins[session.person.role])
         visit = session.token if session.person.role == "client" else ""
         with self.logins.reading(login, visit) as connection:

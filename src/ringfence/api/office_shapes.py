@@ -80,12 +80,20 @@ class DayAsked(_Closed):
 
 
 class WishAsked(_Closed):
-    """What a client wants on a route on which clients may ask."""
+    """What a client wants on a route on which clients may ask, in words that it has signed; key and signature in hexadecimal."""
 
     book: _Name
     route: _Name
     amount: Amount
     unit: Annotated[str, StringConstraints(max_length=12)] = ""
+    public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    signature: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+
+
+class KeyAsked(_Closed):
+    """With which key a client signs from now on: the public half, in hexadecimal."""
+
+    public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class WishShown(_Closed):
@@ -98,6 +106,7 @@ class WishShown(_Closed):
     route: str
     amount: str
     unit: str
+    signed: bool
     posting: int | None
     declined: str | None
 

@@ -18,6 +18,7 @@ from ringfence.office.founding import (
     BANK,
     CLIENT,
     MEMBER,
+    ONLOOKER,
     client_accounts,
     create_books,
     ledger_name,
@@ -28,8 +29,6 @@ from ringfence.ring.closure import OTHER, VICTIM
 
 DAY = datetime.date(2020, 3, 6)
 NAMES = {VICTIM: "v", OTHER: "x"}
-# The firm's login that reads and can do nothing else, in every book that is not its own.
-ONLOOKER = "onlooker"
 BROUGHT_MINOR = 100_000_000_00
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from ringfence.attack.books import DAY, NAMES, ONLOOKER
+from ringfence.attack.books import DAY, NAMES
 from ringfence.attack.story import NotAsPlanned, Row, Story
 from ringfence.attack.world import Powerless, Walk, World
 from ringfence.ledger import Binding, Caps, Refusal
+from ringfence.office.founding import ONLOOKER
 from ringfence.ring.closure import OTHER, VICTIM, Place
 
 YUAN = 100

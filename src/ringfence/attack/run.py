@@ -12,7 +12,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import NoReturn
 
-from ringfence.attack.books import ONLOOKER
 from ringfence.attack.forged import forged_statement
 from ringfence.attack.particular import ABOUT, PARTICULAR, Trial
 from ringfence.attack.plan import Plan, Planning
@@ -23,6 +22,7 @@ from ringfence.attack.world import Powerless, Walk, World
 from ringfence.database import Store
 from ringfence.errors import BadInput
 from ringfence.money import UNITS, render, unit
+from ringfence.office.founding import ONLOOKER
 from ringfence.ring import Ring
 from ringfence.ring.closure import FORGED, NAMED, OTHER, VICTIM, Place, Step
 from ringfence.ring.ring import RouteOfBook

@@ -131,9 +131,10 @@ def _party_of_ring(store: Store, role: str, party: str, duty: str | None) -> str
     """Whose person it is, in a ring of one's own. Errors: BadInput for a role, party or person that it does not have."""
     from ringfence.errors import BadInput
     from ringfence.office import Office
+    from ringfence.office.founding import MEMBER
 
     office = Office.kept(store)
-    if role == "supervisor":
+    if role == "supervisor" or (role == MEMBER and office.shown):
         return role
     if role == "staff":
         seats = [seat.name for seat in office.seats()]
@@ -143,7 +144,7 @@ def _party_of_ring(store: Store, role: str, party: str, duty: str | None) -> str
             )
         return party
     if role != "client":
-        raise BadInput("--role", role, "staff, client or supervisor")
+        raise BadInput("--role", role, "staff, client, supervisor, or member where the ring lets somebody show clients")
     with office.reading_all() as connection:
         if not office.knows_client(connection, party):
             raise BadInput("--party", party, "a client that is registered in one of the books")

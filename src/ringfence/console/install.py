@@ -18,6 +18,7 @@ from ringfence.console import (
     day_page,
     entrance,
     journal,
+    office_client,
     office_desk,
     office_pages,
     pages,
@@ -72,6 +73,7 @@ def install_office(app: FastAPI, service: OfficeService) -> None:
     """Add the pages of a ring of one's own to `app`. Errors: BrowserCodeMissing."""
     install_entrance(app)
     app.state.links = office_desk.links
+    app.include_router(office_client.router)
     app.include_router(office_pages.router)
 
 

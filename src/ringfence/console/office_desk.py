@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from ringfence.console.words import Words
 from ringfence.errors import Language
 from ringfence.ledger import Registered
 from ringfence.money import grouped, render, unit
-from ringfence.office import Office, PairRead, Paper, Seat, Task, tasks
+from ringfence.office import Office, PairRead, Paper, Seat, Task, tasks, ways
 from ringfence.office.asked import units_on
 from ringfence.office.papers import sources, unused
 from ringfence.ring import Book
@@ -45,6 +46,7 @@ def links(language: Language, person: Person | None, here: str) -> list[Link]:
     pages = {
         "staff": ("desk", "money", "books", "ring"),
         "supervisor": ("money", "books", "ring"),
+        "member": ("books", "ring"),
         "client": ("mine", "ring"),
     }
     return [Link(name, *titles[name], here=name == here) for name in (pages.get(person.role, ()) if person else ())]
@@ -90,6 +92,18 @@ def rows(service: OfficeService, seat: Seat, words: Words) -> tuple[list[Row], l
     return waiting, can
 
 
+def digest(service: OfficeService, seat: Seat) -> str:
+    """What waits at a desk, in a few characters that change with it."""
+    waiting = tasks(service.office, seat)
+    bindings = [
+        one.binding
+        for book, declared in service.office.ring.books.items()
+        if seat == (declared.kept_by, declared.confirms) and service.desk.binds(declared)
+        for one in service.desk.waiting(book)
+    ]
+    return hashlib.sha256(repr((waiting, bindings)).encode()).hexdigest()[:16]
+
+
 def _task(service: OfficeService, seat: Seat, task: Task, words: Words) -> Row:
     declared = service.office.ring.books[task.book]
     way = declared.routes[task.route]
@@ -111,6 +125,11 @@ def _task(service: OfficeService, seat: Seat, task: Task, words: Words) -> Row:
                 1, Field("amount", words("Amount {unit}", unit=about.unit), render(amount_minor, unit(about.unit)))
             )
         forms.append(Form("ask", hidden, tuple(fields), words("Carry out")))
+    elif task.wish is not None and not task.wish.is_signed(service.office.ring.ring.name):
+        source = (
+            words("wish {number}", number=task.wish.id) + " · " + words("not signed by the key that is registered now")
+        )
+        forms.append(_declining(hidden | {"wish": str(task.wish.id)}, words))
     elif task.wish is not None:
         source = words("wish {number}", number=task.wish.id)
         forms.append(
@@ -121,15 +140,7 @@ def _task(service: OfficeService, seat: Seat, task: Task, words: Words) -> Row:
                 words("Hold") if way.finishes else words("Carry out"),
             )
         )
-        forms.append(
-            Form(
-                "decline",
-                hidden | {"wish": str(task.wish.id)},
-                (Field("reason", words("Reason")),),
-                words("Decline"),
-                main=False,
-            )
-        )
+        forms.append(_declining(hidden | {"wish": str(task.wish.id)}, words))
     elif task.hold is not None:
         source = words("hold {number}", number=task.hold.number)
         if task.choice:
@@ -147,6 +158,10 @@ def _task(service: OfficeService, seat: Seat, task: Task, words: Words) -> Row:
         forms=tuple(forms),
         waits="" if task.ready else words("another institution has to act first"),
     )
+
+
+def _declining(hidden: dict[str, str], words: Words) -> Form:
+    return Form("decline", hidden, (Field("reason", words("Reason")),), words("Decline"), main=False)
 
 
 def _paper(paper: Paper) -> str:
@@ -251,6 +266,11 @@ def _persons(service: OfficeService, book: str, declared: Book, seat: Seat, word
     title = declared.title.text(words.language)
     if declared.registers == seat.person and declared.knows_clients:
         yield Row(words("Register a client"), book, title, "", "", (Form("register", hidden, who, words("Register")),))
+        if any(way.book == book for way in ways(service.office)):
+            key = (who[0], Field("public_key", words("Public key, 64 hexadecimal digits")))
+            yield Row(
+                words("Register a client's key"), book, title, "", "", (Form("key", hidden, key, words("Register")),)
+            )
         if service.desk.binds(declared):
             again = (who[0], who[2], who[3])
             yield Row(
@@ -329,6 +349,6 @@ def seat_title(service: OfficeService, session: Session, language: Language) -> 
 def party_title(service: OfficeService, session: Session, language: Language) -> str:
     """Of which institution somebody is, in the ring's own words."""
     person = session.person
-    if person.role != "staff":
+    if person.role not in ("staff", "member"):
         return role_word(person.role, language)
     return service.office.ring.parties[person.party].title.text(language)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,45 +16,17 @@ from ringfence.api import OfficeService
 from ringfence.console import office_desk, ring_page
 from ringfence.console.entrance import In, Spoken, answered, require_own
 from ringfence.console.figures import count
-from ringfence.console.frame import frame
+from ringfence.console.office_client import make_wish, own
 from ringfence.console.office_desk import money
+from ringfence.console.office_frame import given_to, service_of
 from ringfence.console.words import Words
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Caps, Outcome, readings
 from ringfence.money import parse, unit
-from ringfence.office import Asked, NewClient, equation, statement, ways, wish, wishes
+from ringfence.office import Asked, NewClient, statement
 
 router = APIRouter(include_in_schema=False)
 _ROWS = 100
-
-
-def _service(request: Request) -> OfficeService:
-    service: OfficeService = request.app.state.service
-    return service
-
-
-def _given(
-    service: OfficeService, session: Session, language: Language, here: str, path: str, **more: Any
-) -> dict[str, Any]:
-    given = frame(language, session.person, here, path, links=office_desk.links(language, session.person, here), **more)
-    pairs = equation(service.office) if session.person.role != "client" else []
-    last = service.verdicts.last
-    given |= {
-        "role_word": office_desk.party_title(service, session, language),
-        "seat_title": office_desk.seat_title(service, session, language),
-        "finds": False,
-        "style": "work.css",
-        "also_style": "desk.css",
-        "may_press": session.person.role in ("staff", "client"),
-        "market": service.office.ring.ring.title.text(language),
-        "pairs": office_desk.pair_lines(pairs, service, Words(language)),
-        "right": all(pair.difference_minor == 0 for pair in pairs),
-        "verified": last.verdict.ok,
-        "verified_at": f"{last.at.astimezone():%H:%M:%S}",
-        "postings": count(last.verdict.postings),
-        "findings": [] if session.person.role == "client" else last.verdict.findings,
-    }
-    return given
 
 
 @router.get("/{language}/")
@@ -62,7 +34,7 @@ async def first_page(
     language: Spoken, request: Request, session: In, done: Annotated[str, Query(max_length=60)] = ""
 ) -> HTMLResponse:
     """The desk of a person of the staff, what is a client's own, or the money, for the supervisor."""
-    service = _service(request)
+    service = service_of(request)
     return await asyncio.to_thread(_first, service, session, language, done, "", 200)
 
 
@@ -72,15 +44,19 @@ def _first(
     role = session.person.role
     if role == "supervisor":
         return _money(service, session, language, None)
+    if role == "member":
+        return _books(service, session, language, "", None)
     words = Words(language)
     more = {"done": _done(service, session, words, done), "wrong": wrong}
     if role == "client":
         return answered(
             "office_own.html",
-            _given(service, session, language, "mine", "", **more, **_own(service, session, words)),
+            given_to(service, session, language, "mine", "", **more, **own(service, session, words)),
             status,
         )
     seat = service.seat(session.person)
+    # First, so that what comes meanwhile is something new.
+    digest = office_desk.digest(service, seat)
     waiting, can = office_desk.rows(service, seat, words)
     ready = sum(1 for row in waiting if not row.waits)
     answer = words("Nothing waits for you.") if not ready else words("{count} waits for you.", count=count(ready))
@@ -89,7 +65,19 @@ def _first(
         for book in service.office.books_of(seat)
         for way in service.office.ring.books[book].routes.values()
     )
-    given = _given(service, session, language, "desk", "", **more, answer=answer, waits=waiting, can=can, acts=acts)
+    given = given_to(
+        service,
+        session,
+        language,
+        "desk",
+        "",
+        **more,
+        answer=answer,
+        waits=waiting,
+        can=can,
+        acts=acts,
+        digest=digest,
+    )
     return answered("office_desk.html", given, status)
 
 
@@ -109,47 +97,12 @@ def _done(service: OfficeService, session: Session, words: Words, done: str) -> 
     return f"{said}: {one.route}, {money(one.amount_minor, one.unit)} {one.unit}, {one.subject} ({words('posting {number}', number=one.id)})"
 
 
-def _own(service: OfficeService, session: Session, words: Words) -> dict[str, Any]:
-    client = session.person.party
-    accounts, asked, moved = [], [], []
-    for book in service.books_of(session.person):
-        declared = service.office.ring.books[book]
-        with service.reading(session, book) as connection:
-            for row in readings.accounts(connection, service.office.names[book]):
-                held = money(row.held_out_minor, row.name.unit) if row.held_out_minor else ""
-                title = declared.kinds[row.name.kind].title.text(words.language)
-                accounts.append(
-                    (
-                        declared.title.text(words.language),
-                        title,
-                        row.name.unit,
-                        money(row.balance_minor, row.name.unit),
-                        held,
-                    )
-                )
-            asked += wishes(connection, service.office, book)
-            found = readings.postings(connection, service.office.names[book], owner=client, limit=20)
-            moved += [(one.recorded_at, book, one.posting) for one in found]
-    moved.sort(key=lambda one: one[0], reverse=True)
-    return {
-        "accounts": accounts,
-        "ways": [
-            (way, service.office.ring.books[way.book].routes[way.route].says.text(words.language), service.office.ring.books[way.book].units)
-            for way in ways(service.office)
-        ],
-        "asked": [
-            {
-                "at": f"{one.at.astimezone():%Y-%m-%d %H:%M}", "route": f"{one.way.book}.{one.way.route}",
-                "amount": f"{money(one.amount_minor, one.unit)} {one.unit}",
-                "said": words("declined: {reason}", reason=one.declined) if one.declined else words("taken up") if one.posting else words("somebody has to look at it"),
-            }
-            for one in sorted(asked, key=lambda one: one.id, reverse=True)
-        ],
-        "moved": [
-            (f"{at.astimezone():%Y-%m-%d %H:%M}", f"{book}.{one.route}", one.action, f"{money(one.amount_minor, one.unit)} {one.unit}")
-            for at, book, one in moved[:40]
-        ],
-    }  # fmt: skip
+@router.get("/{language}/waiting")
+async def waiting(language: Spoken, request: Request, session: In) -> Response:
+    """What waits at a desk, in a few characters: for a page that is open, to see whether something else does."""
+    service = service_of(request)
+    said = await asyncio.to_thread(office_desk.digest, service, service.seat(session.person))
+    return Response(said, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
 
 # -- acts -----------------------------------------------------------------------------------------------------------------
@@ -159,7 +112,7 @@ def _own(service: OfficeService, session: Session, words: Words) -> dict[str, An
 async def do(language: Spoken, request: Request, session: In) -> Response:
     """Do what a form says, as the person who is in; what is refused is told above the desk, and nothing was written."""
     require_own(request)
-    service = _service(request)
+    service = service_of(request)
     body = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=40)
     said = {name: values[0].strip() for name, values in body.items()}
     try:
@@ -180,7 +133,7 @@ async def do(language: Spoken, request: Request, session: In) -> Response:
 def _act(service: OfficeService, session: Session, said: dict[str, str]) -> Outcome | None:
     acts: dict[str, Callable[[OfficeService, Session, dict[str, str]], Outcome | None]] = {
         "ask": _ask, "finish": _finish, "release": _finish, "decline": _decline, "register": _client, "bind": _client,
-        "confirm": _client, "limit": _limit, "open": _day, "close": _day, "wish": _wish,
+        "confirm": _client, "key": _key, "limit": _limit, "open": _day, "close": _day, "wish": make_wish,
     }  # fmt: skip
     act = acts.get(said.get("act", ""))
     if act is None:
@@ -242,6 +195,11 @@ def _client(service: OfficeService, session: Session, said: dict[str, str]) -> N
     act(service.seat(session.person), said.get("book", ""), client)
 
 
+def _key(service: OfficeService, session: Session, said: dict[str, str]) -> None:
+    seat = service.seat(session.person)
+    service.desk.register_key(seat, said.get("book", ""), said.get("name", ""), said.get("public_key", "").lower())
+
+
 def _limit(service: OfficeService, session: Session, said: dict[str, str]) -> None:
     caps = Caps(per_item_minor=_minor(service, said, "per_item"), per_day_minor=_minor(service, said, "per_day"))
     service.desk.limit(service.seat(session.person), said.get("book", ""), said.get("route", ""), caps)
@@ -259,18 +217,6 @@ def _day(service: OfficeService, session: Session, said: dict[str, str]) -> None
     service.desk.open_day(seat, book, day)
 
 
-def _wish(service: OfficeService, session: Session, said: dict[str, str]) -> None:
-    way = next(
-        (way for way in ways(service.office) if (way.book, way.route) == (said.get("book"), said.get("route"))), None
-    )
-    amount_minor = _minor(service, said, "amount")
-    if way is None or amount_minor is None:
-        raise BadInput("amount", said.get("amount", ""), "an amount", "须填金额")
-    code = said.get("unit") or service.office.ring.books[way.book].units[0]
-    with service.wishing(session, way.book) as connection:
-        wish(connection, way, session.person.party, code, amount_minor)
-
-
 # -- readings -------------------------------------------------------------------------------------------------------------
 
 
@@ -279,7 +225,7 @@ async def money_page(
     language: Spoken, request: Request, session: In, day: Annotated[str, Query(max_length=10)] = ""
 ) -> HTMLResponse:
     """The money equation, the segregation statement of a day, and what the verifier said."""
-    service = _service(request)
+    service = service_of(request)
     service.require_reader(session.person)
     try:
         asked = datetime.date.fromisoformat(day) if day else None
@@ -314,7 +260,7 @@ def _money(service: OfficeService, session: Session, language: Language, asked: 
         }
         for one in statement(service.office, day)
     ]
-    given = _given(service, session, language, "money", f"money?day={day}", day=day, statements=statements)
+    given = given_to(service, session, language, "money", f"money?day={day}", day=day, statements=statements)
     given["answer"] = words("Every book agrees.") if given["right"] else words("The books do not agree.")
     return answered("office_money.html", given)
 
@@ -327,9 +273,8 @@ async def books_page(
     book: Annotated[str, Query(max_length=60)] = "",
     before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
 ) -> HTMLResponse:
-    """A book as this person may read it: balances and journal."""
-    service = _service(request)
-    service.require_reader(session.person)
+    """A book as this person may read it: balances and journal; for an intermediary what is its clients' own."""
+    service = service_of(request)
     return await asyncio.to_thread(_books, service, session, language, book, before)
 
 
@@ -341,7 +286,7 @@ def _books(service: OfficeService, session: Session, language: Language, book: s
         accounts = readings.accounts(connection, ledger, limit=_ROWS)
         posted = readings.postings(connection, ledger, before=before, limit=_ROWS)
     kinds = service.office.ring.books[book].kinds
-    given = _given(
+    given = given_to(
         service, session, language, "books", f"books?book={book}",
         answer=service.office.ring.books[book].title.text(language), book=book, day=service.office.day(book),
         books=[(name, service.office.ring.books[name].title.text(language)) for name in known],
@@ -364,8 +309,8 @@ def _books(service: OfficeService, session: Session, language: Language, book: s
 @router.get("/{language}/ring")
 async def the_ring(language: Spoken, request: Request, session: In) -> HTMLResponse:
     """Who could take anything, decided from the declaration."""
-    service = _service(request)
-    given = await asyncio.to_thread(_given, service, session, language, "ring", "ring")
+    service = service_of(request)
+    given = await asyncio.to_thread(given_to, service, session, language, "ring", "ring")
     given |= await asyncio.to_thread(ring_page.told, service.decided, language)
     given |= {"declared": True, "controls": [], "without": "", "otherwise": ""}
     return answered("ring.html", given)
@@ -374,4 +319,4 @@ async def the_ring(language: Spoken, request: Request, session: In) -> HTMLRespo
 @router.get("/{language}/ring.svg")
 async def drawing(language: Spoken, request: Request, session: In) -> Response:
     """The ring as a picture."""
-    return ring_page.picture(_service(request).office.ring, language)
+    return ring_page.picture(service_of(request).office.ring, language)

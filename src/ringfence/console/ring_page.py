@@ -98,17 +98,22 @@ def told(verdict: Verdict, language: Language, before: Verdict | None = None) ->
         "papers": [(name, proof.says.text(language)) for name, proof in declaration.proofs.items()],
         "above": [ring.tell(verdict, finding, language) for finding in verdict.takes if finding.above],
         "attacks": [
-            (one.name, one.title.text(language), _by(one.plan, words) if one.plan else "") for one in _attacks(declaration)
+            (one.name, one.title.text(language), _by(declaration, one.plan, words) if one.plan else "") for one in _attacks(declaration)
         ],
     }  # fmt: skip
 
 
-def _by(plan: Plan, words: Words) -> str:
+def _by(declaration: Ring, plan: Plan, words: Words) -> str:
     """Who would carry an attack out, inside which bounds, and what would show it."""
-    persons = " + ".join(words("client X") if one == OTHER else one for one in sorted(plan.conspirators))
+
+    def called(one: str) -> str:
+        party = declaration.parties.get(one)
+        return words("client X") if one == OTHER else party.title.text(words.language) if party else one
+
+    persons = " + ".join(map(called, sorted(plan.conspirators)))
     said = ", ".join((persons, *sorted(plan.bounds)))
     shown = words("shown by {records}", records=", ".join(plan.shown)) if plan.shown else words("no record shows it")
-    return f"{said}; {shown}"
+    return f"{said}{words('; ')}{shown}"
 
 
 @cache

@@ -7,7 +7,7 @@ asked      what is asked for at a desk
 desk       what a person does: ask, finish, register, confirm, limit, open and close days
 tasks      what waits for a person
 unattended persons whose part the process takes
-wishes     what clients ask for, through their own sessions
+wishes     what clients ask for, in words that they sign
 readings   the money equation and its transit, the verdict
 """
 
@@ -19,7 +19,7 @@ from ringfence.office.papers import Paper, Source
 from ringfence.office.readings import OfficeVerdict, PairRead, equation, statement, verify_office
 from ringfence.office.tasks import Task, tasks
 from ringfence.office.unattended import Unattended, seats_called
-from ringfence.office.wishes import Way, Wish, WishClosed, ways, wish, wishes
+from ringfence.office.wishes import Signed, Way, Wish, WishClosed, ways, wish, wishes
 
 __all__ = [
     "Asked",
@@ -33,6 +33,7 @@ __all__ = [
     "PairRead",
     "Paper",
     "Seat",
+    "Signed",
     "Source",
     "Task",
     "Unattended",

@@ -77,7 +77,7 @@ def as_wished(asked: Asked, wished: Wish) -> Asked:
     ):
         if given not in (None, "", said):
             raise BadInput(name, given, f"{said}, as the client asked", f"须为客户申请的 {said}")
-    paper = {wished.way.proof: f"wish {wished.id} of {wished.client}, {wished.at:%Y-%m-%d %H:%M:%S%z}"}
+    paper = {wished.way.proof: wished.said}
     return replace(
         asked, client=wished.client, amount_minor=wished.amount_minor, unit=wished.unit, said={**asked.said, **paper}
     )

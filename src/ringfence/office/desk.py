@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from typing import ClassVar
 
+from ringfence.custody.requests import NotSigned
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Action, Binding, Caps, Grant, Instruction, Ledger, Outcome, Party, Registered, role
 from ringfence.ledger.grant import NO_CAPS
@@ -28,11 +29,11 @@ from ringfence.office.asked import (
 from ringfence.office.founding import BANK, CLIENT, MEMBER, SUPERVISOR, client_accounts
 from ringfence.office.office import Office, Seat
 from ringfence.office.papers import Paper, executed, made_on, sources, unused
-from ringfence.office.wishes import Wish, WishClosed, decline, wishes
+from ringfence.office.wishes import Wish, WishClosed, decline, register_key, wishes
 from ringfence.ring import Book
 from ringfence.ring.ring import RouteOfBook
 
-LONGEST_SAID = 200
+LONGEST_SAID = 300
 
 
 class NotYours(RingfenceError):
@@ -190,13 +191,18 @@ class Desk:
         raise BadInput("paper", given, f"a paper from {places} that has not been used", f"{places} 中尚未使用的凭据")
 
     def _wish(self, asked: Asked) -> Wish | None:
-        """The client's wish that is acted upon. Errors: WishClosed where it is not open, or is about another route."""
+        """The client's wish that is acted upon.
+
+        Errors: WishClosed where it is not open, or is about another route; NotSigned where the key in force did not sign it.
+        """
         if asked.wish is None:
             return None
         with self.office.reading_all() as connection:
             found = wishes(connection, self.office, asked.book, asked.route, asked.wish, only_open=True)
         if not found:
             raise WishClosed(wish=asked.wish)
+        if not found[0].is_signed(self.office.ring.ring.name):
+            raise NotSigned(client=found[0].client)
         return found[0]
 
     def decline(self, seat: Seat, book: str, route: str, number: int, reason: str) -> None:
@@ -204,7 +210,9 @@ class Desk:
         _, way = self._way(book, route)
         self._require(seat, book, f"{book}.{route}", way.asks)
         with self._turn:
-            self._wish(Asked(book, route, wish=number))
+            with self.office.reading_all() as connection:
+                if not wishes(connection, self.office, book, route, number, only_open=True):
+                    raise WishClosed(wish=number)
             decline(self.office, number, seat.name, reason)
 
     def _said(self, seat: Seat, asked: Asked, way: RouteOfBook) -> str:
@@ -277,6 +285,20 @@ class Desk:
         with self._turn, self.office.enter(book, seat.person) as intake:
             binding = Binding(client.name, BANK, client.account_number, identity_digest(client.identity))
             intake.confirm([binding])
+
+    def register_key(self, seat: Seat, book: str, client: str, public_key: str) -> None:
+        """Register with which key a client signs from now on: 64 hexadecimal digits. Errors: BadInput; NotYours; NotSigned; KeyTaken."""
+        self._book_of(seat, book, "register", lambda found: found.registers)
+        try:
+            raw = bytes.fromhex(public_key)
+        except ValueError:
+            raw = b""
+        if len(raw) != 32:
+            raise BadInput("public_key", public_key[:80], "64 hexadecimal digits", "64 位十六进制数")
+        with self._turn, self.office.enter(book, seat.person) as registrar:
+            if client not in registrar.parties or registrar.parties[client].role != CLIENT:
+                raise BadInput("name", client, "a client of this book", "须为本账簿的客户")
+            register_key(registrar.connection, book, client, raw)
 
     def binds(self, book: Book) -> bool:
         """Whether clients are bound to their account in a book."""

@@ -18,8 +18,9 @@ CLIENT, MEMBER, BANK = "client", "member", "bank"
 LONGEST_NAME = 41
 # Reads every book: what hands papers from one to another, the equation, whoever supervises. And what declines wishes.
 READS_ALL, DECLINES = "ringfence_office_reads", "ringfence_office_declines"
-# In every book: the supervisor, who reads; the window, through which clients read what is theirs.
-SUPERVISOR, WINDOW = "supervisor", "window"
+# In every book: the supervisor, who reads; the window, through which clients read what is theirs; and, where the ring lets somebody
+# show clients, the onlooker, through which an intermediary reads its own.
+SUPERVISOR, WINDOW, ONLOOKER = "supervisor", "window", "onlooker"
 
 
 def ledger_name(prefix: str, book: str) -> str:
@@ -58,28 +59,43 @@ def client_accounts(book: Book, client: str, number: str) -> Iterator[tuple[Acco
             yield AccountName(kind, client, unit), number if known else None
 
 
-def let_clients_wish(administrator: psycopg.Connection[Any], ledger: str, book: str) -> None:
-    """Let the window of a book take wishes, from the client whose visit is shown and for that client alone."""
-    window, policy = sql.Identifier(role(ledger, WINDOW)), f"clients_of_{ledger}"
-    administrator.execute(sql.SQL("GRANT USAGE ON SCHEMA ringfence_office TO {}").format(window))
-    administrator.execute(
-        sql.SQL("GRANT SELECT ON ringfence_office.wish, ringfence_office.declined TO {}").format(window)
-    )
-    administrator.execute(
-        sql.SQL("GRANT INSERT (client, book, route, proof, unit, amount) ON ringfence_office.wish TO {}").format(window)
-    )
-    there = administrator.execute("SELECT FROM pg_policies WHERE policyname = %s", (policy,)).rowcount
-    if not there:
-        own = sql.SQL("book = {book} AND client IN (SELECT name FROM {ledger}.party WHERE role = 'client')").format(
-            book=sql.Literal(book), ledger=sql.Identifier(ledger)
-        )
-        administrator.execute(
-            sql.SQL("CREATE POLICY {} ON ringfence_office.wish TO {} USING ({own}) WITH CHECK ({own})").format(
-                sql.Identifier(policy), window, own=own
-            )
-        )
-        administrator.execute(
-            sql.SQL(
-                "CREATE POLICY {} ON ringfence_office.declined FOR SELECT TO {} USING (wish IN (SELECT id FROM ringfence_office.wish))"
-            ).format(sql.Identifier(policy), window)
-        )
+def let_clients_wish(administrator: psycopg.Connection[Any], ledger: str, book: str, registers: str) -> None:
+    """Let the registrar of a book say with which key a client signs; and the window take wishes from the client whose visit is
+    shown, for that client alone, under the key that is registered for it.
+    """
+    given = {
+        "window": sql.Identifier(role(ledger, WINDOW)),
+        "registrar": sql.Identifier(role(ledger, registers)),
+        "policy": sql.Identifier(f"signed_{ledger}"),
+        "before": sql.Identifier(f"clients_of_{ledger}"),
+        "book": sql.Literal(book),
+        "ledger": sql.Identifier(ledger),
+    }
+    for statement in _GRANTED.split(";"):
+        administrator.execute(sql.SQL(statement).format(**given))
+    if not administrator.execute("SELECT FROM pg_policies WHERE policyname = %s", (f"signed_{ledger}",)).rowcount:
+        for statement in _POLICIES.split(";"):
+            administrator.execute(sql.SQL(statement).format(**given))
+
+
+_GRANTED = """
+    GRANT USAGE ON SCHEMA ringfence_office TO {window}, {registrar};
+    GRANT SELECT ON ringfence_office.wish, ringfence_office.declined, ringfence_office.client_key TO {window};
+    GRANT INSERT (client, book, route, proof, unit, amount, payee, key, public_key, signature) ON ringfence_office.wish TO {window};
+    GRANT SELECT, INSERT (book, client, public_key) ON ringfence_office.client_key TO {registrar}
+"""
+# Whom a login sees among the parties, the ledger says: the window its visitor, the registrar everybody.
+_POLICIES = """
+    DROP POLICY IF EXISTS {before} ON ringfence_office.wish;
+    DROP POLICY IF EXISTS {before} ON ringfence_office.declined;
+    CREATE POLICY {policy} ON ringfence_office.client_key TO {window}, {registrar}
+    USING (book = {book} AND client IN (SELECT name FROM {ledger}.party WHERE role = 'client'))
+    WITH CHECK (book = {book} AND client IN (SELECT name FROM {ledger}.party WHERE role = 'client'));
+    CREATE POLICY {policy} ON ringfence_office.wish TO {window}
+    USING (book = {book} AND client IN (SELECT name FROM {ledger}.party WHERE role = 'client'))
+    WITH CHECK (book = {book} AND client IN (SELECT name FROM {ledger}.party WHERE role = 'client')
+        AND public_key = (SELECT k.public_key FROM ringfence_office.client_key AS k
+            WHERE k.book = wish.book AND k.client = wish.client ORDER BY k.id DESC LIMIT 1));
+    CREATE POLICY {policy} ON ringfence_office.declined FOR SELECT TO {window}
+    USING (wish IN (SELECT id FROM ringfence_office.wish))
+"""

@@ -17,6 +17,8 @@ from ringfence.errors import Language, RingfenceError
 from ringfence.ledger import Ledger, create_login, role
 from ringfence.office.founding import (
     DECLINES,
+    MEMBER,
+    ONLOOKER,
     READS_ALL,
     SUPERVISOR,
     WINDOW,
@@ -120,10 +122,14 @@ class Office:
         with self.store.connect() as administrator:
             for name, ledger in self.names.items():
                 self.store.give_group(administrator, role(ledger, "reads"), READS_ALL)
-                let_clients_wish(administrator, ledger, name)
+                let_clients_wish(administrator, ledger, name, self.ring.books[name].registers)
         for name, book in self.ring.books.items():
             with self.enter(name, book.registers) as registrar:
                 register_institutions(registrar, self.ring, book)
+            if book.shows is not None and name in self.shown:
+                create_login(self.store, self.names[name], ONLOOKER, "member")
+                with self.enter(name, book.shows) as showing:
+                    showing.give("onlooker", parent=showing.granted(None)[0].id, grantee=ONLOOKER, scope=MEMBER)
             with self.enter(name, book.closes) as closing:
                 if closing.day == datetime.date.min:
                     closing.open_day(day)
@@ -155,6 +161,14 @@ class Office:
             kept_by = self.ring.books[book].kept_by
             text = re.sub(rf"\b{role(ledger, '')}(\w+)", rf"{kept_by}.\1", text).replace(ledger, book)
         return text
+
+    @property
+    def shown(self) -> list[str]:
+        """The books in which an intermediary reads what is its clients' own."""
+        known = MEMBER in self.ring.parties
+        return [
+            name for name, book in self.ring.books.items() if known and book.shows is not None and book.knows_clients
+        ]
 
     @property
     def visited(self) -> list[str]:

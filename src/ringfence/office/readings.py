@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
 
+from ringfence.custody.requests import signed
 from ringfence.custody.segregation import Segregation, segregation
 from ringfence.ledger.rows import Finding
 from ringfence.ledger.verify import Verdict, verify
 from ringfence.office.founding import SUPERVISOR
 from ringfence.office.office import Office
 from ringfence.office.papers import change, sources
+from ringfence.office.wishes import Way, ways, words
 
 
 class PairRead(NamedTuple):
@@ -150,6 +153,7 @@ def verify_office(office: Office, last: OfficeVerdict | None = None) -> OfficeVe
             for route in declared.routes
             for finding in _against_papers(office, connection, book, route)
         ]
+        between += [finding for way in ways(office) for finding in _signatures(office, connection, way)]
     return OfficeVerdict(tuple(books), tuple(between), tuple(equation(office)), datetime.datetime.now(datetime.UTC))
 
 
@@ -206,6 +210,35 @@ def _against_papers(office: Office, connection: _Connection, book: str, route: s
             for number, (key, stands) in standing.items()
             if not stands
         ]
+    return found[:_MOST_FINDINGS]
+
+
+_WISHED = """
+    SELECT p.id, s.name, p.amount, p.payee, p.key, p.ref, (
+        SELECT n.code FROM {0}.account AS a JOIN {0}.unit AS n ON n.id = a.unit WHERE a.id = coalesce(
+            (SELECT h.side1 FROM {0}.hold AS h WHERE h.id = p.id),
+            (SELECT e.account FROM {0}.entry AS e WHERE e.id BETWEEN p.id * 8 AND p.id * 8 + 7 LIMIT 1)))
+    FROM {0}.posting AS p JOIN {0}.party AS s ON s.id = p.subject
+    WHERE p.key >= %(prefix)s AND p.key < %(beyond)s ORDER BY p.id
+"""
+_SIGNATURE = re.compile(r"=ed25519 ([0-9a-f]{64}) ([0-9a-f]{128})")
+
+
+def _signatures(office: Office, connection: psycopg.Connection[Any], way: Way) -> list[Finding]:
+    """What was posted on clients' wishes, and whose signature is not of these words."""
+    ledger, prefix = office.names[way.book], f"{way.route}:wish:"
+    found = []
+    given = {"prefix": prefix, "beyond": f"{way.route}:wish;"}
+    for number, client, amount, payee, key, ref, code in connection.execute(
+        sql.SQL(_WISHED).format(sql.Identifier(ledger)), given
+    ).fetchall():
+        by = _SIGNATURE.search(ref)
+        nonce = key.removeprefix(f"{prefix}{client}:")
+        said = words(office.ring.ring.name, way, client, code, amount, payee, nonce)
+        if not (by and signed(bytes.fromhex(by[1]), bytes.fromhex(by[2]), said)):
+            found.append(
+                Finding(ledger, f"posting {number}", "the client's signature that stands in it is not of these words")
+            )
     return found[:_MOST_FINDINGS]
 
 
