@@ -40,6 +40,7 @@ LEFT = "margin/left.py"
 SPOT = "margin/migrations/0008_paid_by_number.sql"
 BY_CLIENT = "margin/migrations/0009_by_client.sql"
 DELIVERY = "margin/migrations/0005_delivery.sql"
+FOUNDING = "office/founding.py"
 FILLS = "margin/migrations/0007_fills.sql"
 
 
@@ -51,6 +52,7 @@ DAY_TESTS = (
 ORDER_TESTS = ("tests/database/margin/test_orders.py",)
 SPOT_TESTS = ("tests/database/margin/test_spot.py",)
 DELIVERY_TESTS = ("tests/unit/margin/test_delivery.py", "tests/database/margin/test_delivery.py")
+OFFICE_TESTS = ("tests/database/office",)
 WATCHED_BY: dict[str, tuple[str, ...]] = {
     SETTLEMENT: ("tests/database/margin/test_stages.py", "tests/database/ledger/test_privileges.py"),
     ORDERS: (*ORDER_TESTS, "tests/database/ledger/test_privileges.py"),
@@ -71,6 +73,9 @@ WATCHED_BY: dict[str, tuple[str, ...]] = {
     "margin/exposure.py": ("tests/database/margin/test_risk.py",),
     "margin/funds.py": (*DAY_TESTS, *SPOT_TESTS),
     "margin/planning.py": (*DAY_TESTS, *DELIVERY_TESTS, "tests/database/margin/test_stages.py"),
+    **dict.fromkeys(
+        (FOUNDING, *(f"office/{room}.py" for room in ("wishes", "papers", "asked", "desk", "readings"))), OFFICE_TESTS
+    ),
     **dict.fromkeys(("margin/day.py", "margin/lots.py", "margin/delivery.py"), DAY_TESTS),
 }
 
@@ -259,6 +264,22 @@ MUTATIONS = (
     Mutation("a fill is seen by whose it is", FILLS, "USING (client IN (SELECT party.name FROM exchange.party))", "USING (true)"),
     Mutation("a trade has both its sides", FILLS, "(VALUES (1, m.buyer, m.buyer_offset), (-1, m.seller, m.seller_offset)) AS s (side, client, offs);\n    RETURN NULL;", "(VALUES (1, m.buyer, m.buyer_offset)) AS s (side, client, offs);\n    RETURN NULL;"),
     Mutation("members see their own", "ledger/sql/090_privileges.sql", "USING (owner IN (SELECT party.id FROM {ledger}.party))", "USING (true)"),
+    Mutation("a wish is from the client's own session", FOUNDING, "WITH CHECK (book = {book} AND client IN (SELECT name FROM {ledger}.party WHERE role = 'client')\n        AND public_key", "WITH CHECK (book = {book}\n        AND public_key"),
+    Mutation("a wish is about its window's book", FOUNDING, "WITH CHECK (book = {book} AND client IN (SELECT name FROM {ledger}.party WHERE role = 'client')\n        AND public_key", "WITH CHECK (client IN (SELECT name FROM {ledger}.party WHERE role = 'client')\n        AND public_key"),
+    Mutation("a wish is under the key in force", FOUNDING, "\n        AND public_key = (SELECT k.public_key FROM ringfence_office.client_key AS k\n            WHERE k.book = wish.book AND k.client = wish.client ORDER BY k.id DESC LIMIT 1));", ");"),
+    Mutation("a registrar registers keys in its own book", FOUNDING, "WITH CHECK (book = {book} AND client IN (SELECT name FROM {ledger}.party WHERE role = 'client'));\n    CREATE POLICY {policy} ON ringfence_office.wish", "WITH CHECK (true);\n    CREATE POLICY {policy} ON ringfence_office.wish"),
+    Mutation("a wish is signed when it is made", "office/wishes.py", "    if not signed(", "    if False and not signed("),
+    Mutation("a wish is signed by the key in force when it is taken up", "office/wishes.py", "self.public_key == self.in_force and ", ""),
+    Mutation("a paper is used once", "office/papers.py", 'return f"{key}:{self.used + 1}" if self.source.parted and self.used else key', 'return f"{key}:{self.used + 1}"'),
+    Mutation("a paper that is parted is not more than it says", "office/asked.py", "if not 0 < amount <= paper.rest_minor or (whole and amount != paper.rest_minor):", "if whole and amount != paper.rest_minor:"),
+    Mutation("a paper is taken over whole", "office/asked.py", " or (whole and amount != paper.rest_minor):", ":"),
+    Mutation("a paper is for its client", "office/asked.py", 'if named and asked.client not in ("", named):', "if False:"),
+    Mutation("what the bank has paid on is not released", "office/desk.py", "if paid is not None:", "if False:"),
+    Mutation("the verifier sees what stands on no paper", "office/readings.py", "            if not stands\n", "            if False\n"),
+    Mutation("the verifier sees more than a paper says", "office/readings.py", "if (whole and amount != says) or amount > says:", "if False:"),
+    Mutation("the verifier sees another client than the paper's", "office/readings.py", "and subject != client", "and False"),
+    Mutation("the verifier reads clients' signatures", "office/readings.py", "if not (by and signed(", "if False and not (by and signed("),
+    Mutation("what is in transit explains, and no more", "office/readings.py", "return self.held_minor - self.said_minor - self.transit_minor", "return 0"),
 )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    signal.signal(signal.SIGTERM, _terminate)
+    heed_signals()
     try:
         app()
     except RingfenceError as error:
@@ -121,6 +121,27 @@ def main() -> NoReturn:
         sys.stderr.write(f"ringfence: {type(error).__name__}: {said}; RINGFENCE_TRACEBACK=1 tells where\n")
         sys.exit(2)
     sys.exit(0)
+
+
+_AGAIN_S = 0.01
+
+
+def heed_signals() -> None:
+    """End on SIGTERM by leaving every with-statement; and also where the signal comes while an object is finalised, which Python
+    would say to nobody.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _unheard
+
+
+def _unheard(unraisable: sys.UnraisableHookArgs) -> None:
+    """What was raised in a finaliser: an end that was asked for is asked for again a moment later, where it is heard."""
+    again = {SystemExit: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}.get(unraisable.exc_type)
+    if again is None:
+        sys.__unraisablehook__(unraisable)
+        return
+    signal.signal(signal.SIGALRM, lambda number, frame: signal.raise_signal(again))
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

@@ -115,10 +115,10 @@ def amount_of(asked: Asked, paper: Paper | None) -> int:
 
 
 def dated(ledger: Ledger, way: RouteOfBook, paper: Paper | None) -> datetime.date:
-    """The value date: that of the paper, where the route goes so far back; else the booking day."""
+    """The value date: that of the paper, where the route goes so far back and that day is not closed; else the booking day."""
     today = ledger.day
     if paper is not None and 0 <= (today - paper.value_date).days <= way.back_days:
-        return paper.value_date
+        return today if paper.value_date <= ledger.closed_through else paper.value_date
     return today
 
 

@@ -72,15 +72,8 @@ class Desk:
             client = client_of(book, asked, paper)
             unit = unit_of(book, way, asked, paper)
             amount_minor = amount_of(asked, paper)
-            key = (
-                paper.key(asked.route)
-                if paper
-                else wished.key
-                if wished
-                else f"{asked.route}:by:{asked.key or uuid.uuid4()}"
-            )
             instruction = Instruction(
-                key,
+                _key(asked, paper, wished),
                 asked.route,
                 client or book.kept_by,
                 tuple(
@@ -104,7 +97,7 @@ class Desk:
         with self._turn, self.office.enter(asked.book, seat.person) as ledger:
             held = ledger.rows(
                 """
-                SELECT h.rest, s.name, p.value_date, p.payee, h.side1, h.side2, h.side3, h.side4 FROM {0}.hold AS h
+                SELECT h.rest, s.name, p.payee, h.side1, h.side2, h.side3, h.side4 FROM {0}.hold AS h
                 JOIN {0}.posting AS p ON p.id = h.id JOIN {0}.party AS s ON s.id = p.subject JOIN {0}.route AS r ON r.id = p.route
                 WHERE h.id = %s AND h.rest > 0 AND r.name = %s
                 """,
@@ -112,7 +105,7 @@ class Desk:
             )
             if not held:
                 raise BadInput("hold", hold, f"one that is open on {asked.route}", f"须为 {asked.route} 上未了结的冻结")
-            ((rest, subject, _, payee, *sides),) = held
+            ((rest, subject, payee, *sides),) = held
             if release:
                 self._require_fit_to_release(asked, hold)
             paper = None if release else self._paper(asked, finishing=True, hold=hold)
@@ -361,3 +354,10 @@ class Desk:
         declared = self.office.ring.books[book]
         self._require(seat, book, f"{what} in {book}", whose(declared))
         return declared
+
+
+def _key(asked: Asked, paper: Paper | None, wished: Wish | None) -> str:
+    """Under which key it is posted: that of the paper or the wish that it stands on, so that either is used once; else the asker's."""
+    if paper is not None:
+        return paper.key(asked.route)
+    return wished.key if wished else f"{asked.route}:by:{asked.key or uuid.uuid4()}"

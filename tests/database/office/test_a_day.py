@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import psycopg
 import pytest
 
@@ -127,6 +129,22 @@ def test_a_hold_on_which_the_bank_has_paid_is_not_released(desk: Desk) -> None:
     assert another.posting is not None
     assert desk.finish(LINK, Asked("platform", "withdrawal"), another.posting, release=True).refusal is None
     assert tasks(desk.office, BANK_CLERK) == []
+
+
+def test_what_comes_late_is_dated_as_at_the_bank_unless_that_day_is_closed(desk: Desk) -> None:
+    arrive(desk, 100_00)
+    arrive(desk, 200_00)
+    first, second = tasks(desk.office, LINK)
+    desk.open_day(LINK, "platform", DAY + datetime.timedelta(days=1))
+    assert first.paper is not None
+    assert second.paper is not None
+    late = desk.ask(LINK, Asked("platform", "deposit", paper=first.paper.name))
+    assert (late.refusal, late.instruction.value_date) == (None, DAY)
+    desk.close_day(LINK, "platform")
+    desk.open_day(LINK, "platform", DAY + datetime.timedelta(days=4))
+    later = desk.ask(LINK, Asked("platform", "deposit", paper=second.paper.name))
+    assert (later.refusal, later.instruction.value_date) == (None, DAY + datetime.timedelta(days=4))
+    assert verify_office(desk.office).ok
 
 
 def test_the_verifier_finds_what_stands_on_no_paper_and_what_says_otherwise(desk: Desk) -> None:
