@@ -86,7 +86,8 @@ def test_money_in_and_out_by_hand(api: Api, browser: Browser) -> None:
     expect(clerk.locator(".banner.done")).to_contain_text("冻结")
     bank = enter(browser, api, "bank.clerk")
     fill(bank, "ask", "withdrawal")
-    link.reload()
+    # Its page has seen by itself that it was held, and then paid.
+    expect(link.locator("form:has(input[name=act][value=finish])")).to_be_visible(timeout=10_000)
     fill(link, "finish", "withdrawal")
     expect(link.locator(".banner.done")).to_contain_text("120.50 EUR, ann")
     ann.reload()
