@@ -74,8 +74,8 @@ def test_a_market_runs_and_everything_adds_up(folder: Path) -> None:
 
 
 def test_a_run_after_its_end_starts_afresh_and_comes_out_the_same(folder: Path) -> None:
-    first = figures(folder, "--days", "4")
-    again = figures(folder, "--days", "4")
+    first = figures(folder, "--days", "2")
+    again = figures(folder, "--days", "2")
     assert again["went_on"] is False
     assert balances(again) == balances(first)
 

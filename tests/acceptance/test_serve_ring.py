@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,7 @@ from typer.testing import CliRunner
 
 from ringfence.cli import app
 from ringfence.database import stop_abandoned
-from ringfence.errors import BadInput
+from ringfence.errors import BadInput, RingfenceError
 from serving import come_in, serving
 
 
@@ -31,11 +29,12 @@ def folder() -> Iterator[Path]:
 
 
 def ringfence(*arguments: str, code: int = 0) -> str:
-    command = [sys.executable, "-m", "ringfence", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
+    done = CliRunner().invoke(app, [*arguments])
+    if isinstance(done.exception, RingfenceError):
+        assert code == 2
+        return str(done.exception)
+    assert done.exit_code == code, done.output
+    return done.output
 
 
 def test_a_ring_of_ones_own_runs_without_a_line_of_code(folder: Path) -> None:

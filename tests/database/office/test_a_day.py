@@ -93,7 +93,8 @@ def test_a_paper_is_used_once_and_says_how_much_for_whom(desk: Desk) -> None:
     assert desk.ask(TELLER, Asked("bank", "deposit", 50_00, "ann", said={"client-order": "no. 2"})).refusal is None
     [task] = tasks(desk.office, LINK)
     assert task.paper is not None
-    for wrong, match in ((Asked("platform", "deposit", 50_01, paper=("bank.deposit", task.paper.number)), "all that the paper says"),
+    for wrong, match in ((Asked("platform", "deposit", 49_99, paper=("bank.deposit", task.paper.number)), "all that the paper says"),
+                         (Asked("platform", "deposit", 50_01, paper=("bank.deposit", task.paper.number)), "all that the paper says"),
                          (Asked("platform", "deposit", client="bob", paper=("bank.deposit", task.paper.number)), "as the paper says"),
                          (Asked("platform", "deposit", 50_00, "ann"), "has not been used")):  # fmt: skip
         with pytest.raises(BadInput, match=match):
@@ -167,6 +168,18 @@ def test_the_verifier_finds_what_stands_on_no_paper_and_what_says_otherwise(desk
     # 27.00 more is owed than is there: 7 out of nothing, 20 too much.
     assert [pair.difference_minor + pair.transit_minor for pair in verdict.pairs] == [-27_00]
     assert not verdict.ok
+
+
+def test_the_verifier_finds_what_was_booked_to_another_client(desk: Desk) -> None:
+    arrive(desk, 30_00)
+    [task] = tasks(desk.office, LINK)
+    assert task.paper is not None
+    with desk.office.enter("platform", "link") as ledger:
+        path = (ledger.account("bank-cash", "bank", "EUR"), ledger.account("client-cash", "bob", "EUR"))
+        told = Instruction(task.paper.key("deposit"), "deposit", "bob", path, 30_00, DAY, Action.POST, payee="DE02")
+        assert ledger.post([told], ("bank", 1)).refusals == []
+    [finding] = verify_office(desk.office).findings
+    assert finding.what == f"for bob on {task.paper.key('deposit')}, which is ann's"
 
 
 def test_the_window_reads_nothing_without_a_visit(desk: Desk) -> None:
