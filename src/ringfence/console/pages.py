@@ -15,6 +15,7 @@ from ringfence.api.visitor import Visitor
 from ringfence.console import own_rendering, rendering
 from ringfence.console.entrance import In, NotIn, Spoken, headers_for, session_of
 from ringfence.console.hubs import SEES_THE_CIRCLE, Hubs
+from ringfence.database import StoreUnreachable
 
 _LOOKS_AGAIN_S = 10.0
 
@@ -62,6 +63,8 @@ async def _while_in(request: Request, session: Session, events: AsyncIterator[st
                     await asyncio.to_thread(service.door.known, session.token)
                 except NotKnown:
                     return
+                except StoreUnreachable:
+                    again = clock()  # nobody can be asked now; at the next event
             yield message
 
 

@@ -71,6 +71,8 @@ class Logins:
                     max_size=MOST_FOR_ONE,
                     timeout=_PATIENCE_S,
                     max_idle=_IDLE_S,
+                    # Whoever asks next tries again; else a server that is back would be missed for as long as it was away.
+                    reconnect_timeout=_PATIENCE_S,
                     check=ConnectionPool.check_connection,
                     name=login,
                     open=True,

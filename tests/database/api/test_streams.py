@@ -47,7 +47,7 @@ class Listening:
         self.text = ""
         self._ended = False
         cookie = {"Cookie": f"__Host-ringfence={api.token(who)}"}
-        self._client = httpx.Client(base_url=api.client.base_url, headers=cookie, trust_env=False, timeout=10)
+        self._client = httpx.Client(base_url=api.client.base_url, headers=cookie, trust_env=False, timeout=60)
         self._path = f"/{language}/stream"
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
