@@ -274,7 +274,7 @@ MUTATIONS = (
     Mutation("a paper is for its client", "office/asked.py", 'if named and asked.client not in ("", named):', "if False:"),
     Mutation("what the bank has paid on is not released", "office/desk.py", "if paid is not None:", "if False:"),
     Mutation("the verifier sees what stands on no paper", "office/readings.py", "            if not stands\n", "            if False\n"),
-    Mutation("the verifier sees more than a paper says", "office/readings.py", "if (whole and amount != says) or amount > says:", "if False:"),
+    Mutation("the verifier sees more than a paper says", "office/readings.py", "if (source.whole and amount != says) or amount > says:", "if False:"),
     Mutation("the verifier sees another client than the paper's", "office/readings.py", "and subject != client", "and False"),
     Mutation("the verifier reads clients' signatures", "office/readings.py", "if not (by and signed(", "if False and not (by and signed("),
     Mutation("what is in transit explains, and no more", "office/readings.py", "return self.held_minor - self.said_minor - self.transit_minor", "return 0"),

@@ -20,11 +20,15 @@ async def session_of(request: Request) -> Session:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise NotKnown
+    return await known(request, token)
+
+
+async def known(request: Request, token: str) -> Session:
+    """Who a token stands for, told to the record of calls. Errors: NotKnown."""
     service: Reception = request.app.state.service
     session = service.door.known_lately(token)
     if session is None:
         session = await asyncio.to_thread(service.door.known, token)
-    # For the record of calls.
     request.state.person = session.person.name
     return session
 

@@ -11,7 +11,7 @@ from ringfence.api.office_service import OfficeService
 from ringfence.api.problems import RefusedByLedger
 from ringfence.api.visitor import NotFound, language_of
 from ringfence.errors import BadInput
-from ringfence.ledger import Caps, Outcome, readings
+from ringfence.ledger import Caps, Outcome, readings, role
 from ringfence.money import parse, render, unit
 from ringfence.office import (
     Asked,
@@ -27,7 +27,9 @@ from ringfence.office import (
     wishes,
 )
 from ringfence.office.asked import units_on
+from ringfence.office.founding import SUPERVISOR
 from ringfence.office.papers import sources
+from ringfence.office.wishes import way_called
 from ringfence.ring import headline
 
 router = APIRouter(prefix="/v1")
@@ -73,7 +75,7 @@ def desk(request: Request, session: In) -> said.DeskShown:
                 path=list(way.path),
                 does=does,
                 in_hand=service.desk.in_hand(seat, way),
-                papers=[f"{one.book}.{one.route}" for one in _sources(service, name, route, does)],
+                papers=[one.name for one in _sources(service, name, route, does)],
                 units=units_on(book, way),
             )
             for name, book in kept.items()
@@ -176,7 +178,7 @@ def _walked(service: OfficeService, book: str, outcome: Outcome, key: str, respo
     if outcome.replayed:
         response.status_code = 200
     asked = outcome.instruction
-    with service.logins.reading(f"ringfence_{service.office.names[book]}_supervisor") as connection:
+    with service.logins.reading(role(service.office.names[book], SUPERVISOR)) as connection:
         posted = readings.posting(connection, service.office.names[book], outcome.posting)
     assert posted is not None
     code = posted.posting.unit
@@ -263,10 +265,7 @@ def close_day(book: parameters.BookName, request: Request, session: In) -> Respo
 def make_wish(asked: said.WishAsked, key: parameters.IdempotencyKey, request: Request, session: In) -> said.WishShown:
     """Ask for something, as a client, for itself, in words that it has signed; they end with the Idempotency-Key."""
     service = service_of(request)
-    way = next((way for way in ways(service.office) if (way.book, way.route) == (asked.book, asked.route)), None)
-    if way is None:
-        known = ", ".join(f"{way.book}.{way.route}" for way in ways(service.office)) or "there is none"
-        raise BadInput("route", f"{asked.book}.{asked.route}", f"one on which clients may ask: {known}")
+    way = way_called(service.office, f"{asked.book}.{asked.route}")
     code = asked.unit or service.office.ring.books[asked.book].units[0]
     amount_minor = _minor(service, asked.book, asked.amount, code)
     assert amount_minor is not None

@@ -92,7 +92,7 @@ def _of_office(ring: str, store: Path | None, date: datetime.date | None) -> lis
 
     with existing_store(store, ring) as opened:
         office = Office.kept(opened)
-        return statement(office, date or min(office.day(book) for book in office.ring.books))
+        return statement(office, date or office.earliest_day())
 
 
 def _lines(one: Segregation, said: Language) -> list[str]:

@@ -27,7 +27,7 @@ from ringfence.console.state import Verified
 from ringfence.console.words import Words
 from ringfence.custody import EXCHANGE
 from ringfence.custody.requests import Request as Asked
-from ringfence.custody.requests import ask, registration, requests, stored_key, words
+from ringfence.custody.requests import ask, from_hex, registration, requests, stored_key, words
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import role
 from ringfence.ledger.readings import head
@@ -83,23 +83,13 @@ async def take_out(language: Spoken, request: Request, session: In) -> Response:
 def _ask(visitor: Visitor, amount: str, key: str, public_key: str, signature: str) -> None:
     client = visitor.person.party
     amount_minor = parse(amount, _CNY)
-    raw_key, raw_signature = _hex("public_key", public_key, 32), _hex("signature", signature, 64)
+    raw_key, raw_signature = from_hex("public_key", public_key, 32), from_hex("signature", signature, 64)
     if not 1 <= len(key) <= 180 or not key.isascii() or not key.isprintable() or " " in key:
         raise BadInput("key", key[:100], "1 to 180 visible characters")
     with visitor.service.logins.use(role(EXCHANGE, "window")) as connection, connection.transaction():
         connection.execute("SELECT set_config('ringfence.visit', %s, true)", (visitor.session.token,))
         account = registration(connection, client).account_number
         ask(connection, client, amount_minor, account, stored_key(client, key), raw_key, raw_signature)
-
-
-def _hex(field: str, text: str, size: int) -> bytes:
-    try:
-        raw = bytes.fromhex(text)
-    except ValueError:
-        raw = b""
-    if len(raw) != size:
-        raise BadInput(field, text[:140], f"{2 * size} hexadecimal digits")
-    return raw
 
 
 def _move(visitor: Visitor, language: Language, amount: str, wrong: str, status: int) -> HTMLResponse:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ringfence.access import NotKnown, Session
+from ringfence.api.coming_in import known
 from ringfence.api.rates import NAME, TooOften
 from ringfence.api.reception import Reception
 from ringfence.api.visitor import COOKIE, NotFound, language_of
@@ -44,15 +45,10 @@ Spoken = Annotated[Language, Depends(_language)]
 async def session_of(request: Request) -> Session:
     """Who the browser's token stands for. Errors: NotIn."""
     token = request.cookies.get(COOKIE, "")
-    service: Reception = request.app.state.service
     if not token:
         raise NotIn
     try:
-        session = service.door.known_lately(token)
-        if session is None:
-            session = await asyncio.to_thread(service.door.known, token)
-        request.state.person = session.person.name
-        return session
+        return await known(request, token)
     except NotKnown:
         raise NotIn from None
 

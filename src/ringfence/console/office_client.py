@@ -11,15 +11,17 @@ from fastapi.responses import HTMLResponse
 
 from ringfence.access import Session
 from ringfence.api import OfficeService
+from ringfence.api.office import service_of
 from ringfence.console.entrance import In, Spoken, answered
 from ringfence.console.office_desk import money
-from ringfence.console.office_frame import given_to, service_of
+from ringfence.console.office_frame import given_to
 from ringfence.console.words import Words
+from ringfence.custody.requests import from_hex
 from ringfence.errors import BadInput
 from ringfence.ledger import readings
 from ringfence.money import parse, render, unit
 from ringfence.office import Signed, Way, ways, wish, wishes
-from ringfence.office.wishes import registration
+from ringfence.office.wishes import registration, way_called
 from ringfence.office.wishes import words as wish_words
 
 router = APIRouter(include_in_schema=False)
@@ -91,7 +93,7 @@ async def ask_page(
 def _ask(
     service: OfficeService, session: Session, language: Spoken, route: str, how_much: tuple[str, str]
 ) -> HTMLResponse:
-    w, way = Words(language), _way(service, route)
+    w, way = Words(language), way_called(service.office, route)
     amount_minor, code = _amount(service, way, *how_much)
     nonce = uuid.uuid4().hex
     with service.reading(session, way.book) as connection:
@@ -110,18 +112,14 @@ def _ask(
 
 def make_wish(service: OfficeService, session: Session, said: dict[str, str]) -> None:
     """Ask for something, as a form says that was signed. Errors: BadInput; NoPower; as wish."""
-    way = _way(service, f"{said.get('book', '')}.{said.get('route', '')}")
+    way = way_called(service.office, f"{said.get('book', '')}.{said.get('route', '')}")
     amount_minor, code = _amount(service, way, said.get("amount", ""), said.get("unit", ""))
-    by = Signed(said.get("key", ""), _raw(said, "public_key", 32), _raw(said, "signature", 64))
+    by = Signed(
+        said.get("key", ""),
+        *(from_hex(field, said.get(field, ""), size) for field, size in (("public_key", 32), ("signature", 64))),
+    )
     with service.wishing(session, way.book) as connection:
         wish(connection, service.office, way, session.person.party, code, amount_minor, by)
-
-
-def _way(service: OfficeService, route: str) -> Way:
-    known = {f"{way.book}.{way.route}": way for way in ways(service.office)}
-    if route not in known:
-        raise BadInput("route", route, f"one of {', '.join(known) or 'none'}", f"{', '.join(known) or '-'} 之一")
-    return known[route]
 
 
 def _amount(service: OfficeService, way: Way, amount: str, code: str) -> tuple[int, str]:
@@ -133,13 +131,3 @@ def _amount(service: OfficeService, way: Way, amount: str, code: str) -> tuple[i
     if amount_minor <= 0:
         raise BadInput("amount", amount, "more than zero", "须大于零")
     return amount_minor, code or units[0]
-
-
-def _raw(said: dict[str, str], field: str, size: int) -> bytes:
-    try:
-        raw = bytes.fromhex(said.get(field, ""))
-    except ValueError:
-        raw = b""
-    if len(raw) != size:
-        raise BadInput(field, said.get(field, "")[:60], f"{2 * size} hexadecimal digits", f"{2 * size} 位十六进制数")
-    return raw

@@ -83,25 +83,37 @@ class Row(NamedTuple):
     waits: str = ""
 
 
-def rows(service: OfficeService, seat: Seat, words: Words) -> tuple[list[Row], list[Row]]:
+class Waiting(NamedTuple):
+    """What waits at a desk: tasks, and accounts to be confirmed, each with its book."""
+
+    tasks: list[Task]
+    accounts: list[tuple[str, Registered]]
+
+    @classmethod
+    def at(cls, service: OfficeService, seat: Seat) -> Waiting:
+        """What waits there now."""
+        accounts = [
+            (book, one)
+            for book, declared in service.office.ring.books.items()
+            if seat == (declared.kept_by, declared.confirms) and service.desk.binds(declared)
+            for one in service.desk.waiting(book)
+        ]
+        return cls(tasks(service.office, seat), accounts)
+
+    @property
+    def digest(self) -> str:
+        """All of it in a few characters that change with it."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+
+def rows(service: OfficeService, seat: Seat, waiting: Waiting, words: Words) -> tuple[list[Row], list[Row]]:
     """What waits at a desk, and what can be asked there besides."""
-    office = service.office
-    waiting = [*_to_confirm(service, seat, words), *(_task(service, seat, task, words) for task in tasks(office, seat))]
-    with office.reading_all() as connection:
-        can = list(_can(service, connection, seat, words))
-    return waiting, can
-
-
-def digest(service: OfficeService, seat: Seat) -> str:
-    """What waits at a desk, in a few characters that change with it."""
-    waiting = tasks(service.office, seat)
-    bindings = [
-        one.binding
-        for book, declared in service.office.ring.books.items()
-        if seat == (declared.kept_by, declared.confirms) and service.desk.binds(declared)
-        for one in service.desk.waiting(book)
+    shown = [
+        *(_confirm(one, book, words) for book, one in waiting.accounts),
+        *(_task(service, seat, task, words) for task in waiting.tasks),
     ]
-    return hashlib.sha256(repr((waiting, bindings)).encode()).hexdigest()[:16]
+    with service.office.reading_all() as connection:
+        return shown, list(_can(service, connection, seat, words))
 
 
 def _task(service: OfficeService, seat: Seat, task: Task, words: Words) -> Row:
@@ -115,7 +127,7 @@ def _task(service: OfficeService, seat: Seat, task: Task, words: Words) -> Row:
     forms: list[Form] = []
     source = ""
     if task.paper is not None:
-        source = f"{task.paper.source.book}.{task.paper.source.route} {task.paper.number}"
+        source = f"{task.paper.source.name} {task.paper.number}"
         hidden |= {"paper": ":".join(map(str, task.paper.name))}
         if task.paper.client is None and declared.is_for_a_client(task.route):
             with service.office.reading_all() as connection:
@@ -166,7 +178,7 @@ def _declining(hidden: dict[str, str], words: Words) -> Form:
 
 def _paper(paper: Paper) -> str:
     rest = f"{money(paper.rest_minor, paper.unit)} {paper.unit}"
-    return f"{paper.source.book}.{paper.source.route} {paper.number} · {paper.client or paper.ref} · {rest}"
+    return f"{paper.source.name} {paper.number} · {paper.client or paper.ref} · {rest}"
 
 
 def _hand(service: OfficeService, seat: Seat, way: RouteOfBook, words: Words, without: str = "") -> Iterator[Field]:
@@ -294,13 +306,6 @@ def _who(words: Words) -> tuple[Field, ...]:
         Field("name", words("Name by which it comes in")), Field("title", words("What people call it")),
         Field("identity", words("Identity: kind and number of its paper")), Field("account_number", words("Its own bank account")),
     )  # fmt: skip
-
-
-def _to_confirm(service: OfficeService, seat: Seat, words: Words) -> Iterator[Row]:
-    for book, declared in service.office.ring.books.items():
-        if seat == (declared.kept_by, declared.confirms) and service.desk.binds(declared):
-            for one in service.desk.waiting(book):
-                yield _confirm(one, book, words)
 
 
 def _confirm(one: Registered, book: str, words: Words) -> Row:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import Request
-
 from ringfence.access import Session
 from ringfence.api import OfficeService
 from ringfence.api.office_service import READ_ALL
@@ -15,12 +13,6 @@ from ringfence.console.frame import frame
 from ringfence.console.words import Words
 from ringfence.errors import Language
 from ringfence.office import equation
-
-
-def service_of(request: Request) -> OfficeService:
-    """What answers here."""
-    service: OfficeService = request.app.state.service
-    return service
 
 
 def given_to(

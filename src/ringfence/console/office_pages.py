@@ -13,12 +13,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ringfence.access import Session
 from ringfence.api import OfficeService
+from ringfence.api.office import service_of
 from ringfence.console import office_desk, ring_page
 from ringfence.console.entrance import In, Spoken, answered, require_own
 from ringfence.console.figures import count
 from ringfence.console.office_client import make_wish, own
 from ringfence.console.office_desk import money
-from ringfence.console.office_frame import given_to, service_of
+from ringfence.console.office_frame import given_to
 from ringfence.console.words import Words
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Caps, Outcome, readings
@@ -55,9 +56,8 @@ def _first(
             status,
         )
     seat = service.seat(session.person)
-    # First, so that what comes meanwhile is something new.
-    digest = office_desk.digest(service, seat)
-    waiting, can = office_desk.rows(service, seat, words)
+    at_desk = office_desk.Waiting.at(service, seat)
+    waiting, can = office_desk.rows(service, seat, at_desk, words)
     ready = sum(1 for row in waiting if not row.waits)
     answer = words("Nothing waits for you.") if not ready else words("{count} waits for you.", count=count(ready))
     acts = any(
@@ -76,7 +76,7 @@ def _first(
         waits=waiting,
         can=can,
         acts=acts,
-        digest=digest,
+        digest=at_desk.digest,
     )
     return answered("office_desk.html", given, status)
 
@@ -101,8 +101,8 @@ def _done(service: OfficeService, session: Session, words: Words, done: str) -> 
 async def waiting(language: Spoken, request: Request, session: In) -> Response:
     """What waits at a desk, in a few characters: for a page that is open, to see whether something else does."""
     service = service_of(request)
-    said = await asyncio.to_thread(office_desk.digest, service, service.seat(session.person))
-    return Response(said, media_type="text/plain", headers={"Cache-Control": "no-store"})
+    found = await asyncio.to_thread(office_desk.Waiting.at, service, service.seat(session.person))
+    return Response(found.digest, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
 
 # -- acts -----------------------------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ async def money_page(
 
 def _money(service: OfficeService, session: Session, language: Language, asked: datetime.date | None) -> HTMLResponse:
     words = Words(language)
-    day = asked or min(service.office.day(book) for book in service.office.ring.books)
+    day = asked or service.office.earliest_day()
     statements = [
         {
             "unit": one.unit,

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from psycopg.types.json import Jsonb
 
 from ringfence.database import Store, migrate_ledger, sql_files
-from ringfence.errors import Language, RingfenceError
+from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Ledger
 from ringfence.money import render, unit
 
@@ -96,6 +96,17 @@ def words(client: str, amount_minor: int, payee: str, key: str) -> bytes:
 def stored_key(client: str, key: str) -> str:
     """The key under which a client's withdrawal is signed, asked for, held and posted: nobody else's can be the same."""
     return f"withdrawal:{client}:{key}"
+
+
+def from_hex(field: str, text: str, size: int) -> bytes:
+    """So many bytes, as `field` writes them in hexadecimal. Errors: BadInput."""
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        raw = b""
+    if len(raw) != size:
+        raise BadInput(field, text[:140], f"{2 * size} hexadecimal digits", f"{2 * size} 位十六进制数")
+    return raw
 
 
 def public_half(private_key: Ed25519PrivateKey) -> bytes:

@@ -105,7 +105,7 @@ def amount_of(asked: Asked, paper: Paper | None) -> int:
             raise BadInput("amount", "none", "an amount", "须填金额")
         return asked.amount_minor
     amount = paper.rest_minor if asked.amount_minor is None else asked.amount_minor
-    whole = paper.source.taken_over and not paper.source.parted
+    whole = paper.source.whole
     if not 0 < amount <= paper.rest_minor or (whole and amount != paper.rest_minor):
         right = "all that the paper says" if whole else "no more than the paper has left"
         raise BadInput(
@@ -120,9 +120,3 @@ def dated(ledger: Ledger, way: RouteOfBook, paper: Paper | None) -> datetime.dat
     if paper is not None and 0 <= (today - paper.value_date).days <= way.back_days:
         return today if paper.value_date <= ledger.closed_through else paper.value_date
     return today
-
-
-def registered_account(ledger: Ledger, client: str) -> str:
-    """The account that the client has registered, in force; none where it has none: then the ledger says so."""
-    found = ledger.rows("SELECT account_number FROM {}.binding WHERE client = %s AND NOT waiting", (client,))
-    return str(found[-1][0]) if found else ""

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from typing import ClassVar
 
-from ringfence.custody.requests import NotSigned
+from ringfence.custody.requests import NotSigned, from_hex
 from ringfence.errors import BadInput, Language, RingfenceError
 from ringfence.ledger import Action, Binding, Caps, Grant, Instruction, Ledger, Outcome, Party, Registered, role
 from ringfence.ledger.grant import NO_CAPS
@@ -23,13 +23,12 @@ from ringfence.office.asked import (
     client_of,
     dated,
     identity_digest,
-    registered_account,
     unit_of,
 )
 from ringfence.office.founding import BANK, CLIENT, MEMBER, SUPERVISOR, client_accounts
 from ringfence.office.office import Office, Seat
 from ringfence.office.papers import Paper, executed, made_on, sources, unused
-from ringfence.office.wishes import Wish, WishClosed, decline, register_key, wishes
+from ringfence.office.wishes import Wish, WishClosed, account_in_force, decline, register_key, wishes
 from ringfence.ring import Book
 from ringfence.ring.ring import RouteOfBook
 
@@ -83,7 +82,7 @@ class Desk:
                 amount_minor,
                 dated(ledger, way, paper),
                 action=Action.HOLD if way.finishes else Action.POST,
-                payee=registered_account(ledger, client) if client else "",
+                payee=account_in_force(ledger.connection, ledger.name, client) if client else "",
                 ref=said,
             )
             return ledger.post([instruction], self._confirmed(ledger, way, paper)).outcomes[0]
@@ -140,12 +139,16 @@ class Desk:
                         )  # fmt: skip
 
     def _way(self, book: str, route: str) -> tuple[Book, RouteOfBook]:
+        declared = self._book(book)
+        if route not in (routes := declared.routes):
+            raise BadInput("route", route, f"one of {', '.join(routes)}", f"{', '.join(routes)} 之一")
+        return declared, routes[route]
+
+    def _book(self, book: str) -> Book:
         books = self.office.ring.books
         if book not in books:
             raise BadInput("book", book, f"one of {', '.join(books)}", f"{', '.join(books)} 之一")
-        if route not in (routes := books[book].routes):
-            raise BadInput("route", route, f"one of {', '.join(routes)}", f"{', '.join(routes)} 之一")
-        return books[book], routes[route]
+        return books[book]
 
     def _require(self, seat: Seat, book: str, what: str, person: str | None) -> None:
         party = self.office.ring.books[book].kept_by
@@ -169,7 +172,7 @@ class Desk:
             for source in found:
                 if hold and made_on(office.ring, asked.book, asked.route, source):
                     number = executed(connection, office.names[source.book], asked.book, asked.route, hold)
-                elif asked.paper and asked.paper[0] == f"{source.book}.{source.route}":
+                elif asked.paper and asked.paper[0] == source.name:
                     number = asked.paper[1]
                 else:
                     continue
@@ -180,7 +183,7 @@ class Desk:
                 if papers:
                     return papers[0]
         given = "none" if asked.paper is None else f"{asked.paper[0]}:{asked.paper[1]}"
-        places = ", ".join(f"{source.book}.{source.route}" for source in found)
+        places = ", ".join(source.name for source in found)
         raise BadInput("paper", given, f"a paper from {places} that has not been used", f"{places} 中尚未使用的凭据")
 
     def _wish(self, asked: Asked) -> Wish | None:
@@ -282,12 +285,7 @@ class Desk:
     def register_key(self, seat: Seat, book: str, client: str, public_key: str) -> None:
         """Register with which key a client signs from now on: 64 hexadecimal digits. Errors: BadInput; NotYours; NotSigned; KeyTaken."""
         self._book_of(seat, book, "register", lambda found: found.registers)
-        try:
-            raw = bytes.fromhex(public_key)
-        except ValueError:
-            raw = b""
-        if len(raw) != 32:
-            raise BadInput("public_key", public_key[:80], "64 hexadecimal digits", "64 位十六进制数")
+        raw = from_hex("public_key", public_key, 32)
         with self._turn, self.office.enter(book, seat.person) as registrar:
             if client not in registrar.parties or registrar.parties[client].role != CLIENT:
                 raise BadInput("name", client, "a client of this book", "须为本账簿的客户")
@@ -348,10 +346,7 @@ class Desk:
             closing.close_day(closing.day)
 
     def _book_of(self, seat: Seat, book: str, what: str, whose: Callable[[Book], str | None]) -> Book:
-        if book not in self.office.ring.books:
-            books = ", ".join(self.office.ring.books)
-            raise BadInput("book", book, f"one of {books}", f"{books} 之一")
-        declared = self.office.ring.books[book]
+        declared = self._book(book)
         self._require(seat, book, f"{what} in {book}", whose(declared))
         return declared
 

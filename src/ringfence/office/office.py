@@ -185,6 +185,10 @@ class Office:
             for ledger in self.visited
         )
 
+    def earliest_day(self) -> datetime.date:
+        """The booking day up to which every book has come."""
+        return min(self.day(book) for book in self.ring.books)
+
     def day(self, book: str) -> datetime.date:
         """The booking day there."""
         with self.enter(book, SUPERVISOR) as ledger:

@@ -39,6 +39,16 @@ class Source(NamedTuple):
     taken_over: bool
     parted: bool
 
+    @property
+    def name(self) -> str:
+        """As the ring's file writes it."""
+        return f"{self.book}.{self.route}"
+
+    @property
+    def whole(self) -> bool:
+        """Whether a paper is used in one piece: all of it, by one posting."""
+        return self.taken_over and not self.parted
+
 
 class Paper(NamedTuple):
     """A paper: a posting, or a hold that is open, by its number; for whom, if its book knows clients; how much of it is not used,
@@ -58,11 +68,11 @@ class Paper(NamedTuple):
     @property
     def name(self) -> tuple[str, int]:
         """By what it is asked for: `book.route`, and its number."""
-        return f"{self.source.book}.{self.source.route}", self.number
+        return self.source.name, self.number
 
     def key(self, route: str) -> str:
         """The key of what is posted on it next, on this route."""
-        key = f"{self.source.book}.{self.source.route}:{self.number}"
+        key = f"{self.source.name}:{self.number}"
         if not self.source.taken_over:
             return f"{key}:{route}"
         return f"{key}:{self.used + 1}" if self.source.parted and self.used else key
@@ -154,7 +164,7 @@ def unused(
         query,
         {
             "route": source.route,
-            "prefix": f"{source.book}.{source.route}:",
+            "prefix": f"{source.name}:",
             "suffix": "" if source.taken_over else f":{route}",
             "parted": source.parted and source.taken_over,
             "number": number,

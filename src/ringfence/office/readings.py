@@ -114,12 +114,11 @@ def _transit(office: Office, connection: _Connection, money: tuple[str, str], ow
 
 @dataclass(frozen=True, slots=True)
 class OfficeVerdict:
-    """The verdict on every book, what is wrong between them, the equation, and when it was reached."""
+    """The verdict on every book, what is wrong between them, and the equation."""
 
     books: tuple[Verdict, ...]
     between: tuple[Finding, ...]
     pairs: tuple[PairRead, ...]
-    at: datetime.datetime
 
     @property
     def ok(self) -> bool:
@@ -154,7 +153,7 @@ def verify_office(office: Office, last: OfficeVerdict | None = None) -> OfficeVe
             for finding in _against_papers(office, connection, book, route)
         ]
         between += [finding for way in ways(office) for finding in _signatures(office, connection, way)]
-    return OfficeVerdict(tuple(books), tuple(between), tuple(equation(office)), datetime.datetime.now(datetime.UTC))
+    return OfficeVerdict(tuple(books), tuple(between), tuple(equation(office)))
 
 
 # Postings of a route that must stand on a paper, each beside the one that its key names.
@@ -187,7 +186,7 @@ def _against_papers(office: Office, connection: _Connection, book: str, route: s
                     at=sql.Identifier(office.names[book]), of=sql.Identifier(office.names[source.book])
                 ),
                 {
-                    "like": f"{source.book}.{source.route}:%", "route": source.route, "at_route": route, "used": used,
+                    "like": f"{source.name}:%", "route": source.route, "at_route": route, "used": used,
                     "actions": [1] if source.held else [0, 2],
                 },
             ).fetchall()  # fmt: skip
@@ -196,8 +195,7 @@ def _against_papers(office: Office, connection: _Connection, book: str, route: s
                     standing.setdefault(number, (key, False))
                     continue
                 standing[number] = (key, True)
-                whole = source.taken_over and not source.parted
-                if (whole and amount != says) or amount > says:
+                if (source.whole and amount != says) or amount > says:
                     found.append(
                         Finding(office.names[book], f"posting {number}", f"{amount} on {key}, which says {says}")
                     )

@@ -20,7 +20,6 @@ class Hold(NamedTuple):
     client: str
     amount_minor: int
     unit: str
-    ref: str
 
 
 class Task(NamedTuple):
@@ -45,11 +44,12 @@ def tasks(office: Office, seat: Seat) -> list[Task]:
 
 
 def _asking(office: Office, connection: psycopg.Connection[Any], seat: Seat) -> Iterator[Task]:
+    wished = {(way.book, way.route) for way in ways(office)}
     for book, declared in office.ring.books.items():
         for name, way in declared.routes.items():
             if seat != (declared.kept_by, way.asks):
                 continue
-            if any((way.book, way.route) == (book, name) for way in ways(office)):
+            if (book, name) in wished:
                 for one in wishes(connection, office, book, name, only_open=True):
                     yield Task(book, name, None, None, ready=True, wish=one)
             for source in sources(office.ring, book, name, finishing=False):
@@ -87,7 +87,7 @@ def holds(office: Office, connection: psycopg.Connection[Any], book: str, route:
     """What is held on a route and not finished, the oldest first."""
     query = sql.SQL(
         """
-        SELECT h.id, s.name, h.rest, u.code, p.ref FROM {0}.hold AS h JOIN {0}.posting AS p ON p.id = h.id
+        SELECT h.id, s.name, h.rest, u.code FROM {0}.hold AS h JOIN {0}.posting AS p ON p.id = h.id
         JOIN {0}.party AS s ON s.id = p.subject JOIN {0}.route AS r ON r.id = p.route
         JOIN {0}.account AS a ON a.id = h.side1 JOIN {0}.unit AS u ON u.id = a.unit
         WHERE h.rest > 0 AND r.name = %s ORDER BY h.id LIMIT %s

@@ -52,11 +52,6 @@ class Wish(NamedTuple):
     declined: str | None
 
     @property
-    def open(self) -> bool:
-        """Whether somebody has still to look at it."""
-        return self.posting is None and self.declined is None
-
-    @property
     def key(self) -> str:
         """The key of what is posted on it: once."""
         return f"{self.way.route}:wish:{self.client}:{self.nonce}"
@@ -85,6 +80,19 @@ class WishClosed(RingfenceError):
 def ways(office: Office) -> list[Way]:
     """On which routes clients may ask."""
     return [*_ways(office)]
+
+
+def way_called(office: Office, name: str) -> Way:
+    """The way that is written as `book.route`. Errors: BadInput for a route on which clients may not ask."""
+    known = {f"{way.book}.{way.route}": way for way in ways(office)}
+    if name not in known:
+        raise BadInput(
+            "route",
+            name,
+            f"one on which clients may ask: {', '.join(known) or 'there is none'}",
+            f"{', '.join(known) or '-'} 之一",
+        )
+    return known[name]
 
 
 def _ways(office: Office) -> Iterator[Way]:
@@ -120,20 +128,24 @@ class Registration(NamedTuple):
     public_key: str
 
 
+def account_in_force(connection: psycopg.Connection[Any], ledger: str, client: str) -> str:
+    """The account that a client has registered in a ledger and that is confirmed, through whatever login may read it; "" where none is."""
+    query = sql.SQL(
+        "SELECT g.payee FROM {0}.grants AS g JOIN {0}.party AS c ON c.id = g.scope WHERE c.name = %s AND g.power = 'account' "
+        "AND g.ended IS NULL AND g.confirmed IS NOT NULL ORDER BY g.id DESC LIMIT 1"
+    )
+    row = connection.execute(query.format(sql.Identifier(ledger)), (client,)).fetchone()
+    return str(row[0]) if row else ""
+
+
 def registration(connection: psycopg.Connection[Any], office: Office, book: str, client: str) -> Registration:
     """What is registered of a client, through whatever login may read it."""
-    account = connection.execute(
-        sql.SQL(
-            "SELECT g.payee FROM {0}.grants AS g JOIN {0}.party AS c ON c.id = g.scope WHERE c.name = %s AND g.power = 'account' "
-            "AND g.ended IS NULL AND g.confirmed IS NOT NULL ORDER BY g.id DESC LIMIT 1"
-        ).format(sql.Identifier(office.names[book])),
-        (client,),
-    ).fetchone()
     key = connection.execute(
         "SELECT public_key FROM ringfence_office.client_key WHERE book = %s AND client = %s ORDER BY id DESC LIMIT 1",
         (book, client),
     ).fetchone()
-    return Registration(account[0] if account else "", bytes(key[0]).hex() if key else "")
+    account = account_in_force(connection, office.names[book], client)
+    return Registration(account, bytes(key[0]).hex() if key else "")
 
 
 def register_key(registrar: psycopg.Connection[Any], book: str, client: str, public_key: bytes) -> None:
